@@ -1,0 +1,63 @@
+# The two commands: `make demo` and `make test`. Everything is installed into .venv.
+PYTHON ?= python3
+CORES ?= all
+BIN := .venv/bin
+
+.PHONY: demo test lint bench slow lock schema clean help
+
+help:  ## list the targets
+	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*##/:/'
+
+# The lock is complete, so nothing is resolved: --no-deps also leaves out what two packages demand
+# but soundmill does not use (TensorFlow for basic-pitch, PortAudio for tinysoundfont).
+# torch comes again with its dependencies: on some platforms they include the CUDA libraries.
+.venv/installed: requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "soundmill needs Python 3.11 or newer; try: make PYTHON=python3.12 demo"; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -r requirements.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check -c requirements.txt "$$(grep '^torch==' requirements.txt)"
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/installed-dev: .venv/installed requirements-dev.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -r requirements-dev.txt
+	@touch $@
+
+demo: .venv/installed  ## build the demo: new music and a report
+	$(BIN)/snakemake --cores $(CORES)
+	@$(BIN)/python -m soundmill.cli.finish
+
+test: .venv/installed-dev lint  ## linters, then tests
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
+
+lint: .venv/installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/snakefmt --check Snakefile rules
+	$(BIN)/snakemake --lint
+
+slow: .venv/installed-dev  ## the tests that take minutes
+	$(BIN)/python -m pytest -m slow
+
+bench: .venv/installed-dev  ## speed ratios, each measured within one run
+	$(BIN)/python bench/transcription.py
+	$(BIN)/python bench/generation.py
+
+schema: .venv/installed  ## write schemas/config.schema.json
+	$(BIN)/python -m soundmill.config
+
+lock:  ## resolve requirements*.in afresh and write the locks
+	rm -rf .venv-lock && $(PYTHON) -m venv .venv-lock
+	.venv-lock/bin/pip install --quiet "$$(grep '^torch==' requirements.in)"
+	.venv-lock/bin/pip install --quiet -r requirements.in
+	.venv-lock/bin/pip install --quiet --no-deps basic-pitch tinysoundfont
+	.venv-lock/bin/pip freeze | sed 's/+cpu//' > requirements.txt
+	.venv-lock/bin/pip install --quiet -r requirements-dev.in
+	.venv-lock/bin/pip install --quiet --no-deps transkun
+	.venv-lock/bin/pip freeze | sed 's/+cpu//' | grep -vxFf requirements.txt > requirements-dev.txt
+	rm -rf .venv-lock
+
+clean:  ## delete results (not .venv)
+	rm -rf results logs benchmarks

@@ -1,0 +1,168 @@
+"""Music. Requires: results/<corpus>/notes and manifest.csv. Gives: results/music/<model>/
+shards, model, metrics.json, curves.csv, generated/<piece>.mid, rendered/<piece>.wav|mp3 and evaluation.json.
+"""
+
+
+def notes_of(wildcards):
+    """Return the note records of the corpus a model learns."""
+    options = CONFIG.music[wildcards.model]
+    return buckets(
+        "results/{corpus}/notes/{transcriber}/{bucket}.tfrecord",
+        options.corpus,
+        transcriber=options.transcriber,
+    )
+
+
+def manifest_of(wildcards):
+    """Return the manifest of the corpus a model learns."""
+    return f"results/{CONFIG.music[wildcards.model].corpus}/manifest.csv"
+
+
+def primer_of(wildcards):
+    """Return the primer file, when the options name one."""
+    return CONFIG.music[wildcards.model].generation.primer or []
+
+
+def music_options(section):
+    """Return a function of wildcards that gives one section of a model's options."""
+    return lambda wildcards: getattr(CONFIG.music[wildcards.model], section).model_dump()
+
+
+def music_seed(wildcards):
+    """Return the seed of a model."""
+    return CONFIG.music[wildcards.model].seed
+
+
+rule build_shards:
+    """Encode the notes of a corpus as events, split by piece, and write them as TFRecord shards."""
+    input:
+        notes=notes_of,
+        manifest=manifest_of,
+    output:
+        directory("results/music/{model}/shards"),
+    log:
+        "logs/music/{model}/build_shards.log",
+    benchmark:
+        "benchmarks/music/{model}/build_shards.tsv"
+    conda:
+        "../envs/notes.yaml"
+    resources:
+        mem_mb=megabytes(2000),
+        runtime=minutes(60),
+    message:
+        "building the shards of {wildcards.model}"
+    params:
+        code=code("music/build_shards"),
+        options=music_options("shards"),
+        seed=music_seed,
+    script:
+        "../scripts/music/build_shards.py"
+
+
+rule train_transformer:
+    """Train a Music Transformer; an interrupted training goes on where it was."""
+    input:
+        "results/music/{model}/shards",
+    output:
+        model=directory("results/music/{model}/model"),
+        metrics="results/music/{model}/metrics.json",
+        curves="results/music/{model}/curves.csv",
+    log:
+        "logs/music/{model}/train_transformer.log",
+    benchmark:
+        "benchmarks/music/{model}/train_transformer.tsv"
+    conda:
+        "../envs/torch.yaml"
+    threads: 8
+    resources:
+        mem_mb=megabytes(4000),
+        runtime=minutes(720),
+    message:
+        "training the Music Transformer {wildcards.model}"
+    params:
+        code=code("music/train_transformer"),
+        network=music_options("network"),
+        training=music_options("training"),
+        seed=music_seed,
+        state="results/.state/music/{model}",
+    script:
+        "../scripts/music/train_transformer.py"
+
+
+rule generate_music:
+    """Let a trained model play new pieces and continue primers."""
+    input:
+        model="results/music/{model}/model",
+        shards="results/music/{model}/shards",
+        primer=primer_of,
+    output:
+        directory("results/music/{model}/generated"),
+    log:
+        "logs/music/{model}/generate_music.log",
+    benchmark:
+        "benchmarks/music/{model}/generate_music.tsv"
+    conda:
+        "../envs/torch.yaml"
+    threads: 4
+    resources:
+        mem_mb=megabytes(3000),
+        runtime=minutes(60),
+    message:
+        "generating music with {wildcards.model}"
+    params:
+        code=code("music/generate_music"),
+        options=music_options("generation"),
+        seed=music_seed,
+    script:
+        "../scripts/music/generate_music.py"
+
+
+rule render_music:
+    """Render generated pieces through a SoundFont and effects, to WAV and MP3."""
+    input:
+        "results/music/{model}/generated",
+    output:
+        directory("results/music/{model}/rendered"),
+    log:
+        "logs/music/{model}/render_music.log",
+    benchmark:
+        "benchmarks/music/{model}/render_music.tsv"
+    conda:
+        "../envs/notes.yaml"
+    threads: 2
+    resources:
+        mem_mb=megabytes(2000),
+        runtime=minutes(60),
+    message:
+        "rendering the music of {wildcards.model}"
+    params:
+        code=code("music/render_music"),
+        options=music_options("render"),
+    script:
+        "../scripts/music/render_music.py"
+
+
+rule evaluate_music:
+    """Compare generated pieces with the corpus, with a floor, a ceiling and a copy check."""
+    input:
+        generated="results/music/{model}/generated",
+        shards="results/music/{model}/shards",
+    output:
+        "results/music/{model}/evaluation.json",
+    log:
+        "logs/music/{model}/evaluate_music.log",
+    benchmark:
+        "benchmarks/music/{model}/evaluate_music.tsv"
+    conda:
+        "../envs/notes.yaml"
+    resources:
+        mem_mb=megabytes(2000),
+        runtime=minutes(60),
+    message:
+        "evaluating the music of {wildcards.model}"
+    params:
+        code=code("music/evaluate_music"),
+        options=music_options("evaluation"),
+        seed=music_seed,
+    script:
+        "../scripts/music/evaluate_music.py"

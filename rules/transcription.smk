@@ -1,0 +1,78 @@
+"""Transcription. Requires: results/<corpus>/wav and recordings. Gives: results/<corpus>/
+midi/<transcriber>/<bucket>/<id>.mid and .csv, notes/<transcriber>/<bucket>.tfrecord and .csv,
+transcription/<transcriber>.json where the truth is known.
+"""
+
+
+TRANSCRIPTION_SCORES = sorted(
+    f"results/{options.corpus}/transcription/{options.transcriber}.json"
+    for options in CONFIG.music.values()
+    if CORPORA[options.corpus].truth
+)
+
+
+def truth_folder(wildcards):
+    """Return the folder of true notes, or that of the demo it is made in."""
+    corpus = wildcards.corpus
+    return f"results/{corpus}/demo" if corpus in DEMO_CORPORA else CORPORA[corpus].truth
+
+
+rule transcribe_recordings:
+    """Transcribe the recordings of one bucket to note events."""
+    input:
+        table="results/{corpus}/recordings/{bucket}.csv",
+        wav="results/{corpus}/wav/{bucket}",
+    output:
+        midi=directory("results/{corpus}/midi/{transcriber}/{bucket}"),
+        notes="results/{corpus}/notes/{transcriber}/{bucket}.tfrecord",
+        index="results/{corpus}/notes/{transcriber}/{bucket}.tfrecord.index",
+        table="results/{corpus}/notes/{transcriber}/{bucket}.csv",
+    log:
+        "logs/{corpus}/transcribe_recordings/{transcriber}/{bucket}.log",
+    benchmark:
+        "benchmarks/{corpus}/transcribe_recordings/{transcriber}/{bucket}.tsv"
+    conda:
+        "../envs/notes.yaml"
+    resources:
+        mem_mb=megabytes(2000),
+        runtime=minutes(240),
+    message:
+        "transcribing {wildcards.corpus}, bucket {wildcards.bucket}, by {wildcards.transcriber}"
+    params:
+        code=code("transcription/transcribe_recordings"),
+        options=lambda wildcards: CONFIG.transcribers[wildcards.transcriber].model_dump(),
+        cache="results/.cache",
+    script:
+        "../scripts/transcription/transcribe_recordings.py"
+
+
+rule evaluate_transcription:
+    """Score a transcriber against the true notes of a corpus."""
+    input:
+        tables=lambda wildcards: buckets(
+            "results/{corpus}/recordings/{bucket}.csv", wildcards.corpus
+        ),
+        midi=lambda wildcards: buckets(
+            "results/{corpus}/midi/{transcriber}/{bucket}",
+            wildcards.corpus,
+            transcriber=wildcards.transcriber,
+        ),
+        truth=truth_folder,
+    output:
+        "results/{corpus}/transcription/{transcriber}.json",
+    log:
+        "logs/{corpus}/evaluate_transcription/{transcriber}.log",
+    benchmark:
+        "benchmarks/{corpus}/evaluate_transcription/{transcriber}.tsv"
+    conda:
+        "../envs/notes.yaml"
+    resources:
+        mem_mb=megabytes(2000),
+        runtime=minutes(30),
+    message:
+        "scoring {wildcards.transcriber} on {wildcards.corpus}"
+    params:
+        code=code("transcription/evaluate_transcription"),
+        truth=lambda wildcards: CORPORA[wildcards.corpus].truth,
+    script:
+        "../scripts/transcription/evaluate_transcription.py"

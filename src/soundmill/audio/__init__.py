@@ -1,0 +1,1 @@
+"""Audio: read, stream, write, and measure levels."""

@@ -1,0 +1,1 @@
+"""Corpora: find recordings, name them, decode them, join their labels."""

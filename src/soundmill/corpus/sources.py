@@ -1,0 +1,47 @@
+"""Where the recordings of a corpus come from: folders, or a demo the project makes itself.
+
+Read while the workflow is parsed, so it imports nothing heavy.
+"""
+
+from soundmill.corpus.options import CorpusOptions, LabelOptions
+from soundmill.errors import InputError
+
+DEMOS = ("ambient",)
+PREFIX = "demo:"
+
+
+def is_demo(options: CorpusOptions) -> bool:
+    """Tell whether a corpus is made by the project itself."""
+    return isinstance(options.source, str) and options.source.startswith(PREFIX)
+
+
+def resolve_corpus(name: str, options: CorpusOptions) -> CorpusOptions:
+    """Return the options with a ``demo:`` source replaced by the folder it is made in.
+
+    Labels and truth of a demo are its own unless the options name others.
+
+    Raises
+    ------
+    InputError
+        For a demo that does not exist.
+    """
+    if not is_demo(options):
+        return options
+    demo = str(options.source).removeprefix(PREFIX)
+    if demo not in DEMOS:
+        known = ", ".join(PREFIX + known for known in DEMOS)
+        raise InputError(f"corpora.{name}.source: there is no {options.source!r}, only {known}")
+    folder = f"results/{name}/demo"
+    labels = options.labels or LabelOptions(csv=f"{folder}/labels.csv", key="file")
+    changes = {
+        "source": f"{folder}/audio",
+        "labels": labels,
+        "truth": options.truth or f"{folder}/truth",
+    }
+    return options.model_copy(update=changes)
+
+
+def bucket_names(buckets: int) -> list[str]:
+    """Return the names of ``buckets`` buckets: two digits, or as many as the last one needs."""
+    width = max(2, len(str(buckets - 1)))
+    return [f"{index:0{width}}" for index in range(buckets)]

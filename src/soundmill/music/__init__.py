@@ -1,0 +1,1 @@
+"""Music: note events to shards, a Music Transformer, and new pieces."""

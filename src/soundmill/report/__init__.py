@@ -1,0 +1,1 @@
+"""Report: figures and pages, made from result files alone."""

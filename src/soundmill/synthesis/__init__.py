@@ -1,0 +1,1 @@
+"""Synthesis: note events to sound, through a SoundFont and an effects chain."""

@@ -1,0 +1,1 @@
+"""Transcription: audio to note events, and how good they are."""
