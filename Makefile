@@ -3,7 +3,7 @@ PYTHON ?= python3
 CORES ?= all
 BIN := .venv/bin
 
-.PHONY: demo test lint bench slow lock schema clean help
+.PHONY: demo test lint bench slow lock reference clean help
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*##/:/'
@@ -45,8 +45,8 @@ bench: .venv/installed-dev  ## speed ratios, each measured within one run
 	$(BIN)/python bench/transcription.py
 	$(BIN)/python bench/generation.py
 
-schema: .venv/installed  ## write schemas/config.schema.json
-	$(BIN)/python -m soundmill.config
+reference: .venv/installed  ## write docs/options.md and schemas/config.schema.json
+	$(BIN)/python -m soundmill.cli.reference
 
 lock:  ## resolve requirements*.in afresh and write the locks
 	rm -rf .venv-lock && $(PYTHON) -m venv .venv-lock

@@ -18,4 +18,39 @@ include: "rules/corpus.smk"
 include: "rules/transcription.smk"
 include: "rules/music.smk"
 include: "rules/report.smk"
-include: "rules/collect.smk"
+
+
+rule corpora:
+    """Every corpus, decoded and in its manifest."""
+    input:
+        expand("results/{corpus}/accepted.json", corpus=CORPORA),
+    localrule: True
+
+
+rule transcripts:
+    """The notes of every corpus that a music model learns, with scores where truth is known."""
+    input:
+        [notes_of(model) for model in CONFIG.music],
+        [scores_of(model) for model in CONFIG.music],
+    localrule: True
+
+
+rule music:
+    """Every music model with its pieces, rendered and evaluated."""
+    input:
+        results_of_models("rendered", "evaluation.json"),
+    localrule: True
+
+
+rule all:
+    """Everything the configuration asks for, and the page to listen to it."""
+    default_target: True
+    input:
+        rules.corpora.input,
+        rules.transcripts.input,
+        rules.music.input,
+        [figures_of(model) for model in CONFIG.music],
+        expand("results/{corpus}/figures/recordings.html", corpus=CORPORA),
+        "results/costs.html",
+        "results/index.html",
+    localrule: True

@@ -1,50 +1,41 @@
-"""What every rule file needs: the checked options, the buckets of a corpus, code fingerprints."""
+"""The checked options, and the few functions by which rules find their inputs and params."""
 
+import functools
+import hashlib
 import sys
 
 ROOT = Path(workflow.basedir)
 
 # scripts import the package from this checkout, in a conda environment and on a cluster node too
 sys.path.insert(0, str(ROOT / "src"))
-os.environ["PYTHONPATH"] = os.pathsep.join(
-    [str(ROOT / "src"), *filter(None, [os.environ.get("PYTHONPATH")])]
+os.environ.update(
+    PYTHONPATH=os.pathsep.join(
+        [str(ROOT / "src"), *filter(None, [os.environ.get("PYTHONPATH")])]
+    )
 )
 
 from soundmill.config import load_config
-from soundmill.corpus.sources import bucket_names, is_demo, resolve_corpus
+from soundmill.corpus.labels import find_csv
+from soundmill.corpus.listing import bucket_digests, list_source
+from soundmill.corpus.names import bucket_names
+from soundmill.corpus.sources import is_demo, resolve_corpus
 from soundmill.errors import InputError
 from soundmill.fingerprint import fingerprint
 
 try:
     CONFIG = load_config(config)
+    CORPORA = {
+        name: resolve_corpus(name, options) for name, options in CONFIG.corpora.items()
+    }
 except InputError as error:
     raise WorkflowError(str(error))
 
-CORPORA = {name: resolve_corpus(name, options) for name, options in CONFIG.corpora.items()}
 DEMO_CORPORA = [name for name, options in CONFIG.corpora.items() if is_demo(options)]
 
 
 def choice(names):
     """Return a wildcard constraint that allows just these names (none: matches nothing)."""
     return "|".join(sorted(names)) or "(?!)"
-
-
-wildcard_constraints:
-    corpus=choice(CORPORA),
-    transcriber=choice(CONFIG.transcribers),
-    model=choice(CONFIG.music),
-    bucket=r"\d+",
-
-
-def code(script):
-    """Return the fingerprint of a script and of all it imports from the package."""
-    return fingerprint(f"scripts/{script}.py", ROOT)
-
-
-def buckets(pattern, corpus, **wildcards):
-    """Return ``pattern`` for every bucket of a corpus."""
-    names = bucket_names(CORPORA[corpus].buckets)
-    return expand(pattern, bucket=names, corpus=corpus, **wildcards)
 
 
 def minutes(amount):
@@ -55,3 +46,147 @@ def minutes(amount):
 def megabytes(amount):
     """Return a memory request in MB that grows with each attempt."""
     return lambda wildcards, attempt: amount * attempt
+
+
+def code(script):
+    """Return the fingerprint of a script and of all it imports from the package."""
+    return fingerprint(f"scripts/{script}.py", ROOT)
+
+
+def page_code(script):
+    """Return the fingerprint of a script that fills templates, with the templates."""
+    digest = hashlib.sha256(code(script).encode())
+    for path in sorted((ROOT / "src/soundmill/report/templates").iterdir()):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def corpus_options(section):
+    """Return a function of wildcards that gives one section of a corpus' options, or None."""
+
+    def options(wildcards):
+        value = getattr(CORPORA[wildcards.corpus], section)
+        return value.model_dump(mode="json") if hasattr(value, "model_dump") else value
+
+    return options
+
+
+def music_options(section):
+    """Return a function of wildcards that gives one section of a music model's options."""
+    return lambda wildcards: getattr(CONFIG.music[wildcards.model], section).model_dump(
+        mode="json"
+    )
+
+
+def music_seed(wildcards):
+    """Return the seed of a music model."""
+    return CONFIG.music[wildcards.model].seed
+
+
+def buckets(pattern):
+    """Return a function of wildcards that gives ``pattern`` for every bucket of the corpus."""
+    return lambda wildcards: expand(
+        pattern, bucket=bucket_names(CORPORA[wildcards.corpus].buckets), **wildcards
+    )
+
+
+def demo_folder(wildcards):
+    """Return the folder a demo corpus is made in; other corpora need no such input."""
+    return (
+        f"results/{wildcards.corpus}/demo" if wildcards.corpus in DEMO_CORPORA else []
+    )
+
+
+def label_file(wildcards):
+    """Return the CSV of labels, when a corpus that is no demo has one."""
+    labels = CORPORA[wildcards.corpus].labels
+    if not labels or not labels.csv or demo_folder(wildcards):
+        return []
+    try:
+        return str(find_csv(labels.csv, CORPORA[wildcards.corpus].source))
+    except InputError as error:
+        raise WorkflowError(str(error))
+
+
+def truth_folder(wildcards):
+    """Return the folder to wait for before true notes can be read, where there are any."""
+    return demo_folder(wildcards) or CORPORA[wildcards.corpus].truth or []
+
+
+@functools.cache
+def listing(corpus):
+    """Return a digest of the recordings in each bucket; a corpus is listed once."""
+    options = CORPORA[corpus]
+    entries = list_source(options.source, place=f"corpora.{corpus}.source")
+    return bucket_digests(
+        entries, options.buckets, Path(f"results/.state/{corpus}/listing")
+    )
+
+
+def bucket_digest(wildcards):
+    """Return what changes when a recording of this bucket is added, removed or changed."""
+    if wildcards.corpus in DEMO_CORPORA:
+        return "made by compose_demo"
+    try:
+        return listing(wildcards.corpus)[wildcards.bucket]
+    except InputError as error:
+        raise WorkflowError(str(error))
+
+
+def notes_of(model):
+    """Return the note records that a music model learns."""
+    options = CONFIG.music[model]
+    names = bucket_names(CORPORA[options.corpus].buckets)
+    folder = f"results/{options.corpus}/notes/{options.transcriber}"
+    return [f"{folder}/{bucket}.tfrecord" for bucket in names]
+
+
+def manifest_of(model):
+    """Return the manifest of the corpus that a music model learns."""
+    return f"results/{CONFIG.music[model].corpus}/manifest.csv"
+
+
+def scores_of(model):
+    """Return the scores of a model's transcriber, where the corpus has true notes."""
+    options = CONFIG.music[model]
+    path = f"results/{options.corpus}/transcription/{options.transcriber}.json"
+    return [path] if CORPORA[options.corpus].truth else []
+
+
+def figures_of(model):
+    """Return the figures of the report about a music model and what it learnt from."""
+    options = CONFIG.music[model]
+    heard = f"results/{options.corpus}/figures/transcription/{options.transcriber}"
+    folder = f"results/music/{model}"
+    return [
+        f"{heard}.png",
+        *([f"{heard}_scores.svg"] if scores_of(model) else []),
+        f"{folder}/figures/training.svg",
+        f"{folder}/figures/evaluation.svg",
+        f"{folder}/gallery",
+    ]
+
+
+def results_of_models(*names):
+    """Return these result files of every music model."""
+    return expand("results/music/{model}/{name}", model=CONFIG.music, name=names)
+
+
+def model_places():
+    """Return what the listening page needs to find the results of each music model."""
+    return [
+        {
+            "name": name,
+            "corpus": model.corpus,
+            "transcriber": model.transcriber,
+            "scores": next(iter(scores_of(name)), None),
+        }
+        for name, model in CONFIG.music.items()
+    ]
+
+
+wildcard_constraints:
+    corpus=choice(CORPORA),
+    transcriber=choice(CONFIG.transcribers),
+    model=choice(CONFIG.music),
+    bucket=r"\d+",

@@ -1,43 +1,13 @@
-"""Music. Requires: results/<corpus>/notes and manifest.csv. Gives: results/music/<model>/
+"""Music. Requires: results/<corpus>/notes, and its acceptance. Gives: results/music/<model>/
 shards, model, metrics.json, curves.csv, generated/<piece>.mid, rendered/<piece>.wav|mp3 and evaluation.json.
 """
-
-
-def notes_of(wildcards):
-    """Return the note records of the corpus a model learns."""
-    options = CONFIG.music[wildcards.model]
-    return buckets(
-        "results/{corpus}/notes/{transcriber}/{bucket}.tfrecord",
-        options.corpus,
-        transcriber=options.transcriber,
-    )
-
-
-def manifest_of(wildcards):
-    """Return the manifest of the corpus a model learns."""
-    return f"results/{CONFIG.music[wildcards.model].corpus}/manifest.csv"
-
-
-def primer_of(wildcards):
-    """Return the primer file, when the options name one."""
-    return CONFIG.music[wildcards.model].generation.primer or []
-
-
-def music_options(section):
-    """Return a function of wildcards that gives one section of a model's options."""
-    return lambda wildcards: getattr(CONFIG.music[wildcards.model], section).model_dump()
-
-
-def music_seed(wildcards):
-    """Return the seed of a model."""
-    return CONFIG.music[wildcards.model].seed
 
 
 rule build_shards:
     """Encode the notes of a corpus as events, split by piece, and write them as TFRecord shards."""
     input:
-        notes=notes_of,
-        manifest=manifest_of,
+        notes=lambda wildcards: notes_of(wildcards.model),
+        accepted=lambda wildcards: f"results/{CONFIG.music[wildcards.model].corpus}/accepted.json",
     output:
         directory("results/music/{model}/shards"),
     log:
@@ -49,12 +19,12 @@ rule build_shards:
     resources:
         mem_mb=megabytes(2000),
         runtime=minutes(60),
-    message:
-        "building the shards of {wildcards.model}"
     params:
         code=code("music/build_shards"),
         options=music_options("shards"),
         seed=music_seed,
+    message:
+        "building the shards of {wildcards.model}"
     script:
         "../scripts/music/build_shards.py"
 
@@ -62,7 +32,7 @@ rule build_shards:
 rule train_transformer:
     """Train a Music Transformer; an interrupted training goes on where it was."""
     input:
-        "results/music/{model}/shards",
+        shards="results/music/{model}/shards",
     output:
         model=directory("results/music/{model}/model"),
         metrics="results/music/{model}/metrics.json",
@@ -77,14 +47,14 @@ rule train_transformer:
     resources:
         mem_mb=megabytes(4000),
         runtime=minutes(720),
-    message:
-        "training the Music Transformer {wildcards.model}"
     params:
         code=code("music/train_transformer"),
         network=music_options("network"),
         training=music_options("training"),
         seed=music_seed,
         state="results/.state/music/{model}",
+    message:
+        "training the Music Transformer {wildcards.model}"
     script:
         "../scripts/music/train_transformer.py"
 
@@ -94,7 +64,8 @@ rule generate_music:
     input:
         model="results/music/{model}/model",
         shards="results/music/{model}/shards",
-        primer=primer_of,
+        primer=lambda wildcards: CONFIG.music[wildcards.model].generation.primer_file
+        or [],
     output:
         directory("results/music/{model}/generated"),
     log:
@@ -107,12 +78,12 @@ rule generate_music:
     resources:
         mem_mb=megabytes(3000),
         runtime=minutes(60),
-    message:
-        "generating music with {wildcards.model}"
     params:
         code=code("music/generate_music"),
         options=music_options("generation"),
         seed=music_seed,
+    message:
+        "generating music with {wildcards.model}"
     script:
         "../scripts/music/generate_music.py"
 
@@ -120,7 +91,8 @@ rule generate_music:
 rule render_music:
     """Render generated pieces through a SoundFont and effects, to WAV and MP3."""
     input:
-        "results/music/{model}/generated",
+        generated="results/music/{model}/generated",
+        soundfont=lambda wildcards: CONFIG.music[wildcards.model].render.soundfont or [],
     output:
         directory("results/music/{model}/rendered"),
     log:
@@ -133,11 +105,11 @@ rule render_music:
     resources:
         mem_mb=megabytes(2000),
         runtime=minutes(60),
-    message:
-        "rendering the music of {wildcards.model}"
     params:
         code=code("music/render_music"),
         options=music_options("render"),
+    message:
+        "rendering the music of {wildcards.model}"
     script:
         "../scripts/music/render_music.py"
 
@@ -158,11 +130,11 @@ rule evaluate_music:
     resources:
         mem_mb=megabytes(2000),
         runtime=minutes(60),
-    message:
-        "evaluating the music of {wildcards.model}"
     params:
         code=code("music/evaluate_music"),
         options=music_options("evaluation"),
         seed=music_seed,
+    message:
+        "evaluating the music of {wildcards.model}"
     script:
         "../scripts/music/evaluate_music.py"

@@ -4,19 +4,6 @@ transcription/<transcriber>.json where the truth is known.
 """
 
 
-TRANSCRIPTION_SCORES = sorted(
-    f"results/{options.corpus}/transcription/{options.transcriber}.json"
-    for options in CONFIG.music.values()
-    if CORPORA[options.corpus].truth
-)
-
-
-def truth_folder(wildcards):
-    """Return the folder of true notes, or that of the demo it is made in."""
-    corpus = wildcards.corpus
-    return f"results/{corpus}/demo" if corpus in DEMO_CORPORA else CORPORA[corpus].truth
-
-
 rule transcribe_recordings:
     """Transcribe the recordings of one bucket to note events."""
     input:
@@ -25,7 +12,7 @@ rule transcribe_recordings:
     output:
         midi=directory("results/{corpus}/midi/{transcriber}/{bucket}"),
         notes="results/{corpus}/notes/{transcriber}/{bucket}.tfrecord",
-        index="results/{corpus}/notes/{transcriber}/{bucket}.tfrecord.index",
+        index="results/{corpus}/notes/{transcriber}/{bucket}.index",
         table="results/{corpus}/notes/{transcriber}/{bucket}.csv",
     log:
         "logs/{corpus}/transcribe_recordings/{transcriber}/{bucket}.log",
@@ -36,12 +23,14 @@ rule transcribe_recordings:
     resources:
         mem_mb=megabytes(2000),
         runtime=minutes(240),
-    message:
-        "transcribing {wildcards.corpus}, bucket {wildcards.bucket}, by {wildcards.transcriber}"
     params:
         code=code("transcription/transcribe_recordings"),
-        options=lambda wildcards: CONFIG.transcribers[wildcards.transcriber].model_dump(),
+        options=lambda wildcards: CONFIG.transcribers[
+            wildcards.transcriber
+        ].model_dump(mode="json"),
         cache="results/.cache",
+    message:
+        "transcribing {wildcards.corpus}, bucket {wildcards.bucket}, by {wildcards.transcriber}"
     script:
         "../scripts/transcription/transcribe_recordings.py"
 
@@ -49,14 +38,8 @@ rule transcribe_recordings:
 rule evaluate_transcription:
     """Score a transcriber against the true notes of a corpus."""
     input:
-        tables=lambda wildcards: buckets(
-            "results/{corpus}/recordings/{bucket}.csv", wildcards.corpus
-        ),
-        midi=lambda wildcards: buckets(
-            "results/{corpus}/midi/{transcriber}/{bucket}",
-            wildcards.corpus,
-            transcriber=wildcards.transcriber,
-        ),
+        tables=buckets("results/{corpus}/recordings/{bucket}.csv"),
+        midi=buckets("results/{corpus}/midi/{transcriber}/{bucket}"),
         truth=truth_folder,
     output:
         "results/{corpus}/transcription/{transcriber}.json",
@@ -69,10 +52,10 @@ rule evaluate_transcription:
     resources:
         mem_mb=megabytes(2000),
         runtime=minutes(30),
-    message:
-        "scoring {wildcards.transcriber} on {wildcards.corpus}"
     params:
         code=code("transcription/evaluate_transcription"),
-        truth=lambda wildcards: CORPORA[wildcards.corpus].truth,
+        truth=corpus_options("truth"),
+    message:
+        "scoring {wildcards.transcriber} on {wildcards.corpus}"
     script:
         "../scripts/transcription/evaluate_transcription.py"

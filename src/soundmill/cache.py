@@ -9,7 +9,6 @@ import hashlib
 import json
 import logging
 import os
-import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -109,8 +108,3 @@ def summarise(root: str | os.PathLike[str]) -> list[dict[str, Any]]:
         size = sum(path.stat().st_size for path in files)
         rows.append({"stage": stage.name, "entries": entries, "bytes": size})
     return rows
-
-
-def clear(root: str | os.PathLike[str]) -> None:
-    """Delete a cache; every result in it can be computed again."""
-    shutil.rmtree(root)

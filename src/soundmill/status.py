@@ -4,12 +4,23 @@ import csv
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import TextIO
 
 from soundmill.errors import InputError
 from soundmill.files import atomic_path
 
 OK, REJECTED, IGNORED = "ok", "rejected", "ignored"
 Row = dict[str, str]
+
+
+class _UnixLines:
+    """Lets the csv module end lines with CR LF, so that it quotes both, and writes LF."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+
+    def write(self, line: str) -> int:
+        return self._file.write(line.removesuffix("\r\n") + "\n")
 
 
 def write_table(
@@ -22,7 +33,7 @@ def write_table(
     """
     with atomic_path(path) as temporary:
         with open(temporary, "w", newline="", encoding="utf-8", errors="surrogateescape") as file:
-            writer = csv.DictWriter(file, columns, lineterminator="\n")
+            writer = csv.DictWriter(_UnixLines(file), columns)
             writer.writeheader()
             writer.writerows(rows)
 

@@ -5,18 +5,21 @@ opens is decoded by libsndfile, on every machine.
 """
 
 import os
+import re
 import struct
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import IO, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import soundfile
 import soxr
 
+from soundmill.audio.mp3 import announces_length
 from soundmill.errors import InputError
 from soundmill.files import atomic_path
 
@@ -52,20 +55,32 @@ def open_source(path: str | os.PathLike[str], block_frames: int = 1 << 16) -> It
             pass
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror or error}") from error
-    try:
-        file = soundfile.SoundFile(os.fsencode(path))
-    except soundfile.LibsndfileError:
+    file = _open_libsndfile(path)
+    if file is None:
         with _open_ffmpeg(path, block_frames) as source:
             yield source
         return
     with file:
-        blocks = file.blocks(block_frames, dtype="float32", always_2d=True)
-        yield Source(_readable(blocks, path), file.samplerate, file.channels)
+        yield Source(_read_blocks(file, block_frames, path), file.samplerate, file.channels)
 
 
-def _readable(blocks: Iterator[Samples], path: Path) -> Iterator[Samples]:
+def _open_libsndfile(path: Path) -> soundfile.SoundFile | None:
+    """Open what libsndfile decodes wholly; the rest, and MP3s without a length, is ffmpeg's."""
     try:
-        yield from blocks
+        file = soundfile.SoundFile(os.fsencode(path))
+    except soundfile.LibsndfileError:
+        return None
+    if file.format == "MP3" and not announces_length(path):
+        file.close()
+        return None
+    return file
+
+
+def _read_blocks(file: soundfile.SoundFile, block_frames: int, path: Path) -> Iterator[Samples]:
+    """Yield what is really there: `SoundFile.blocks` repeats old samples after a broken end."""
+    try:
+        while len(block := file.read(block_frames, dtype="float32", always_2d=True)):
+            yield block
     except soundfile.LibsndfileError as error:
         raise InputError(f"{path} breaks off: {error.error_string}") from error
 
@@ -77,14 +92,17 @@ def _open_ffmpeg(path: Path, block_frames: int) -> Iterator[Source]:
         _ffmpeg(), "-v", "error", "-nostdin", "-i", f"file:{os.fspath(path)}",
         "-map", "0:a:0", "-f", "au", "-c:a", "pcm_f32be", "-",
     ]  # fmt: skip
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        assert process.stdout is not None and process.stderr is not None
+    # its complaints go to a file: a damaged recording gives megabytes, and a full pipe waits
+    with (
+        tempfile.TemporaryFile() as said,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=said) as process,
+    ):
+        assert process.stdout is not None
         try:
             header = process.stdout.read(24)
             if len(header) < 24:
-                said = process.stderr.read().decode(errors="replace").strip().splitlines()
-                why = said[-1].split(": ", 1)[-1] if said else "no audio stream"
-                raise InputError(f"{path} is not audio that can be decoded ({why})")
+                process.wait()
+                raise InputError(f"{path} is not audio that can be decoded ({_last_line(said)})")
             _, offset, _, _, sample_rate, channels = struct.unpack(">4s5I", header)
             process.stdout.read(offset - 24)
 
@@ -93,10 +111,19 @@ def _open_ffmpeg(path: Path, block_frames: int) -> Iterator[Source]:
                 while data := process.stdout.read(size):  # type: ignore[union-attr]
                     whole = len(data) - len(data) % (4 * channels)
                     yield np.frombuffer(data[:whole], ">f4").astype("f4").reshape(-1, channels)
+                if process.wait():
+                    raise InputError(f"{path} breaks off: {_last_line(said)}")
 
             yield Source(blocks(), sample_rate, channels)
         finally:
             process.kill()
+
+
+def _last_line(said: IO[bytes]) -> str:
+    """Return the end of what ffmpeg said."""
+    said.seek(max(0, said.seek(0, os.SEEK_END) - 4096))
+    lines = said.read().decode(errors="replace").strip().splitlines()
+    return re.sub(r"^(\[.*?\] ?)+", "", lines[-1]).split(": ", 1)[-1] if lines else "no audio"
 
 
 def _ffmpeg() -> str:

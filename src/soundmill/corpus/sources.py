@@ -39,9 +39,3 @@ def resolve_corpus(name: str, options: CorpusOptions) -> CorpusOptions:
         "truth": options.truth or f"{folder}/truth",
     }
     return options.model_copy(update=changes)
-
-
-def bucket_names(buckets: int) -> list[str]:
-    """Return the names of ``buckets`` buckets: two digits, or as many as the last one needs."""
-    width = max(2, len(str(buckets - 1)))
-    return [f"{index:0{width}}" for index in range(buckets)]

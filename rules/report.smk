@@ -1,0 +1,281 @@
+"""Report. Requires: the result files of all lines. Gives: results/<corpus>/figures,
+results/music/<model>/figures and gallery, results/costs.csv, results/index.html and listen/.
+"""
+
+# read before any rule of this file, so that the report's own jobs are never counted
+STAGES = [rule.name for rule in workflow.rules if rule.benchmark]
+
+
+rule describe_corpus:
+    """List the recordings of a corpus, and why some could not be used."""
+    input:
+        "results/{corpus}/manifest.csv",
+    output:
+        report(
+            "results/{corpus}/figures/recordings.html",
+            category="1. Recordings",
+            labels={"corpus": "{corpus}", "shows": "accepted and rejected"},
+            caption="../report/corpus.rst",
+        ),
+    log:
+        "logs/{corpus}/describe_corpus.log",
+    benchmark:
+        "benchmarks/{corpus}/describe_corpus.tsv"
+    conda:
+        "../envs/report.yaml"
+    resources:
+        mem_mb=megabytes(500),
+        runtime=minutes(10),
+    params:
+        code=page_code("report/describe_corpus"),
+    message:
+        "describing the recordings of {wildcards.corpus}"
+    script:
+        "../scripts/report/describe_corpus.py"
+
+
+rule plot_transcription:
+    """Plot a few recordings as sound and as transcribed notes."""
+    input:
+        manifest="results/{corpus}/manifest.csv",
+        wav=buckets("results/{corpus}/wav/{bucket}"),
+        midi=buckets("results/{corpus}/midi/{transcriber}/{bucket}"),
+        truth=truth_folder,
+    output:
+        report(
+            "results/{corpus}/figures/transcription/{transcriber}.png",
+            category="2. Transcription",
+            labels={
+                "corpus": "{corpus}",
+                "transcriber": "{transcriber}",
+                "shows": "sound and notes",
+            },
+            caption="../report/transcription.rst",
+        ),
+    log:
+        "logs/{corpus}/plot_transcription/{transcriber}.log",
+    benchmark:
+        "benchmarks/{corpus}/plot_transcription/{transcriber}.tsv"
+    conda:
+        "../envs/report.yaml"
+    resources:
+        mem_mb=megabytes(1000),
+        runtime=minutes(10),
+    params:
+        code=code("report/plot_transcription"),
+        wav="results/{corpus}/wav",
+        midi="results/{corpus}/midi/{transcriber}",
+        truth=corpus_options("truth"),
+    message:
+        "plotting what {wildcards.transcriber} heard in {wildcards.corpus}"
+    script:
+        "../scripts/report/plot_transcription.py"
+
+
+rule plot_transcription_scores:
+    """Plot the scores of a transcriber and list them by recording."""
+    input:
+        "results/{corpus}/transcription/{transcriber}.json",
+    output:
+        figure=report(
+            "results/{corpus}/figures/transcription/{transcriber}_scores.svg",
+            category="2. Transcription",
+            labels={
+                "corpus": "{corpus}",
+                "transcriber": "{transcriber}",
+                "shows": "scores",
+            },
+            caption="../report/transcription_scores.rst",
+        ),
+        table=report(
+            "results/{corpus}/figures/transcription/{transcriber}_scores.html",
+            category="2. Transcription",
+            labels={
+                "corpus": "{corpus}",
+                "transcriber": "{transcriber}",
+                "shows": "scores by recording",
+            },
+            caption="../report/transcription_scores.rst",
+        ),
+    log:
+        "logs/{corpus}/plot_transcription_scores/{transcriber}.log",
+    benchmark:
+        "benchmarks/{corpus}/plot_transcription_scores/{transcriber}.tsv"
+    conda:
+        "../envs/report.yaml"
+    resources:
+        mem_mb=megabytes(500),
+        runtime=minutes(10),
+    params:
+        code=page_code("report/plot_transcription_scores"),
+    message:
+        "plotting the scores of {wildcards.transcriber} on {wildcards.corpus}"
+    script:
+        "../scripts/report/plot_transcription_scores.py"
+
+
+rule plot_training:
+    """Plot learning curves beside their floors, and tabulate the test figures."""
+    input:
+        curves="results/music/{model}/curves.csv",
+        metrics="results/music/{model}/metrics.json",
+    output:
+        figure=report(
+            "results/music/{model}/figures/training.svg",
+            category="3. Training",
+            labels={"model": "{model}", "shows": "learning curves"},
+            caption="../report/training.rst",
+        ),
+        table=report(
+            "results/music/{model}/figures/training.html",
+            category="3. Training",
+            labels={"model": "{model}", "shows": "figures on unseen pieces"},
+            caption="../report/training_table.rst",
+        ),
+    log:
+        "logs/music/{model}/plot_training.log",
+    benchmark:
+        "benchmarks/music/{model}/plot_training.tsv"
+    conda:
+        "../envs/report.yaml"
+    resources:
+        mem_mb=megabytes(500),
+        runtime=minutes(10),
+    params:
+        code=page_code("report/plot_training"),
+    message:
+        "plotting the training of {wildcards.model}"
+    script:
+        "../scripts/report/plot_training.py"
+
+
+rule build_gallery:
+    """Show each piece of a model with its sound, piano roll and spectrogram."""
+    input:
+        generated="results/music/{model}/generated",
+        rendered="results/music/{model}/rendered",
+        manifest=lambda wildcards: manifest_of(wildcards.model),
+    output:
+        report(
+            directory("results/music/{model}/gallery"),
+            htmlindex="index.html",
+            category="4. Music",
+            labels={"model": "{model}", "shows": "all pieces, to hear"},
+            caption="../report/gallery.rst",
+        ),
+    log:
+        "logs/music/{model}/build_gallery.log",
+    benchmark:
+        "benchmarks/music/{model}/build_gallery.tsv"
+    conda:
+        "../envs/report.yaml"
+    resources:
+        mem_mb=megabytes(1000),
+        runtime=minutes(20),
+    params:
+        code=page_code("report/build_gallery"),
+    message:
+        "building the gallery of {wildcards.model}"
+    script:
+        "../scripts/report/build_gallery.py"
+
+
+rule plot_music_evaluation:
+    """Plot generated music against its corpus, floor and ceiling, and tabulate the figures."""
+    input:
+        "results/music/{model}/evaluation.json",
+    output:
+        figure=report(
+            "results/music/{model}/figures/evaluation.svg",
+            category="4. Music",
+            labels={"model": "{model}", "shows": "likeness to the corpus"},
+            caption="../report/music_evaluation.rst",
+        ),
+        table=report(
+            "results/music/{model}/figures/evaluation.html",
+            category="4. Music",
+            labels={"model": "{model}", "shows": "figures and copy check"},
+            caption="../report/music_evaluation_table.rst",
+        ),
+    log:
+        "logs/music/{model}/plot_music_evaluation.log",
+    benchmark:
+        "benchmarks/music/{model}/plot_music_evaluation.tsv"
+    conda:
+        "../envs/report.yaml"
+    resources:
+        mem_mb=megabytes(500),
+        runtime=minutes(10),
+    params:
+        code=page_code("report/plot_music_evaluation"),
+    message:
+        "plotting the evaluation of {wildcards.model}"
+    script:
+        "../scripts/report/plot_music_evaluation.py"
+
+
+rule tabulate_costs:
+    """Add up what every step cost. It runs when all it counts is there."""
+    input:
+        expand("results/{corpus}/figures/recordings.html", corpus=CORPORA),
+        [scores_of(model) for model in CONFIG.music],
+        results_of_models("evaluation.json", "gallery"),
+    output:
+        page=report(
+            "results/costs.html",
+            category="5. Cost",
+            labels={"shows": "time, memory, speed"},
+            caption="../report/costs.rst",
+        ),
+        table="results/costs.csv",
+    log:
+        "logs/report/tabulate_costs.log",
+    benchmark:
+        "benchmarks/report/tabulate_costs.tsv"
+    conda:
+        "../envs/report.yaml"
+    resources:
+        mem_mb=megabytes(500),
+        runtime=minutes(10),
+    params:
+        code=page_code("report/tabulate_costs"),
+        benchmarks="benchmarks",
+        manifests={name: f"results/{name}/manifest.csv" for name in CORPORA},
+        pieces={
+            name: f"results/music/{name}/generated/pieces.csv" for name in CONFIG.music
+        },
+        stages=STAGES,
+    message:
+        "adding up what the run cost"
+    script:
+        "../scripts/report/tabulate_costs.py"
+
+
+rule write_listening_page:
+    """Write the page on which every piece can be heard, and how it came about be read."""
+    input:
+        results_of_models(
+            "gallery", "rendered", "generated", "metrics.json", "evaluation.json"
+        ),
+        [scores_of(model) for model in CONFIG.music],
+        expand("results/{corpus}/manifest.csv", corpus=CORPORA),
+        costs="results/costs.csv",
+    output:
+        page="results/index.html",
+        folder=directory("results/listen"),
+    log:
+        "logs/report/write_listening_page.log",
+    benchmark:
+        "benchmarks/report/write_listening_page.tsv"
+    conda:
+        "../envs/report.yaml"
+    resources:
+        mem_mb=megabytes(500),
+        runtime=minutes(10),
+    params:
+        code=page_code("report/write_listening_page"),
+        models=model_places(),
+    message:
+        "writing the listening page"
+    script:
+        "../scripts/report/write_listening_page.py"

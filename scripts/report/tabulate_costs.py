@@ -1,0 +1,15 @@
+"""Add up what all jobs cost, from Snakemake's benchmark files."""
+
+from soundmill.log import job_log
+
+with job_log(snakemake.log[0]):
+    from soundmill.report.costs import tabulate_costs
+
+    tabulate_costs(
+        snakemake.params.benchmarks,
+        snakemake.output.page,
+        snakemake.output.table,
+        manifests=snakemake.params.manifests,
+        pieces=snakemake.params.pieces,
+        stages=snakemake.params.stages,
+    )

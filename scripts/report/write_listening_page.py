@@ -1,0 +1,15 @@
+"""Write the listening page and the folder of its sounds and pictures."""
+
+from pathlib import Path
+
+from soundmill.log import job_log
+
+with job_log(snakemake.log[0]):
+    from soundmill.report.listening import find_results, write_listening_page
+
+    write_listening_page(
+        [find_results(Path("results"), **model) for model in snakemake.params.models],
+        snakemake.output.page,
+        snakemake.output.folder,
+        costs=snakemake.input.costs,
+    )

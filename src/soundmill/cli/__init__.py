@@ -1,0 +1,1 @@
+"""The command line: what the pipeline built, used outside it."""

@@ -1,0 +1,149 @@
+"""`soundmill transcribe`, `generate`, `render`, `inspect`: single files, without the workflow."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+import yaml
+
+from soundmill.errors import InputError
+from soundmill.options import Options, validate
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Use what the pipeline built: transcribe, generate, render and inspect single files.",
+)
+
+Model = TypeVar("Model", bound=Options)
+Output = Annotated[Path, typer.Option("--output", "-o", help="Folder to write to.")]
+Settings = Annotated[
+    list[str],
+    typer.Option(
+        "--set", "-s", metavar="OPTION=VALUE", help="Any option of docs/options.md; repeatable."
+    ),
+]
+Seed = Annotated[int, typer.Option(help="Same seed, same music.")]
+
+
+def _options(model: type[Model], settings: list[str], **given: Any) -> Model:
+    """Join ``--set`` settings and the options that have flags of their own; flags win."""
+    raw: dict[str, Any] = {}
+    for setting in settings:
+        name, equals, value = setting.partition("=")
+        if not equals:
+            raise InputError(f"--set {setting}: write OPTION=VALUE")
+        raw[name.strip()] = yaml.safe_load(value)
+    raw |= {name: value for name, value in given.items() if value is not None}
+    return validate(model, raw, "an option")
+
+
+def _say(path: Path, what: str) -> None:
+    typer.echo(f"{path}  ({what})")
+
+
+@app.command()
+def transcribe(
+    recordings: Annotated[list[Path], typer.Argument(help="Recordings in any format.")],
+    output: Output = Path(),
+    method: Annotated[str | None, typer.Option(help="basic_pitch (default) or transkun.")] = None,
+    settings: Settings = [],  # noqa: B006
+) -> None:
+    """Write the notes of recordings as MIDI and CSV."""
+    from soundmill.notes import write_midi, write_notes_csv
+    from soundmill.transcription.options import TranscriberOptions
+    from soundmill.transcription.transcribe import transcribe_file
+
+    options = _options(TranscriberOptions, settings, method=method)
+    for recording in recordings:
+        notes = transcribe_file(recording, options)
+        write_midi(output / f"{recording.stem}.mid", notes)
+        write_notes_csv(output / f"{recording.stem}.csv", notes)
+        _say(output / f"{recording.stem}.mid", f"{len(notes)} notes")
+
+
+@app.command()
+def generate(
+    model: Annotated[Path, typer.Argument(help="Model folder, such as results/music/NAME/model.")],
+    output: Output = Path(),
+    primer: Annotated[Path | None, typer.Option(help="MIDI file or recording to continue.")] = None,
+    primer_seconds: Annotated[float | None, typer.Option(help="How much of it to keep.")] = None,
+    seconds: Annotated[float | None, typer.Option(help="Longest new music.")] = None,
+    variations: Annotated[int, typer.Option(min=1, help="Pieces to play.")] = 1,
+    seed: Seed = 1,
+    settings: Settings = [],  # noqa: B006
+) -> None:
+    """Let a trained model play new pieces, or continue a primer, as MIDI."""
+    from soundmill.music.generation import generate as play
+    from soundmill.music.generation import load_model
+    from soundmill.music.network_options import GenerationOptions
+    from soundmill.notes import write_midi
+    from soundmill.seeds import derive
+
+    options = _options(GenerationOptions, settings, seconds=seconds, primer_seconds=primer_seconds)
+    start = _read_primer(primer) if primer else None
+    name = f"{primer.stem}-continued" if primer else "new"
+    seeds = [derive(seed, name, str(number)) for number in range(variations)]
+    for number, notes in enumerate(play(load_model(model), options, start, seeds=seeds), 1):
+        path = output / f"{name}-{seed}-{number:02d}.mid"
+        write_midi(path, notes)
+        last = float(notes["offset"].max()) if len(notes) else 0.0
+        _say(path, f"{len(notes)} notes, {last:.0f} s")
+
+
+def _read_primer(path: Path) -> Any:
+    """Return the notes of a MIDI file, or of a recording by transcribing it."""
+    from soundmill.notes import read_midi
+
+    if path.suffix.lower() in (".mid", ".midi"):
+        return read_midi(path)
+    from soundmill.transcription.options import TranscriberOptions
+    from soundmill.transcription.transcribe import transcribe_file
+
+    return transcribe_file(path, TranscriberOptions())
+
+
+@app.command()
+def render(
+    pieces: Annotated[list[Path], typer.Argument(help="MIDI files.")],
+    output: Output = Path(),
+    instrument: Annotated[str | None, typer.Option(help="Such as pad, choir, piano, harp.")] = None,
+    preset: Annotated[str | None, typer.Option(help="Such as meadow, cathedral, dry.")] = None,
+    suffix: Annotated[str, typer.Option("--format", help="wav, mp3, flac, ogg, m4a.")] = "wav",
+    settings: Settings = [],  # noqa: B006
+) -> None:
+    """Play MIDI files through a SoundFont and effects into audio files."""
+    from soundmill.synthesis.options import RenderOptions
+    from soundmill.synthesis.render import render_file
+
+    options = _options(RenderOptions, settings, instrument=instrument, preset=preset)
+    for piece in pieces:
+        path = output / f"{piece.stem}.{suffix.lstrip('.')}"
+        render_file(piece, path, options)
+        _say(path, f"{options.preset}")
+
+
+@app.command()
+def inspect(
+    path: Annotated[Path, typer.Argument(help="A shard, a shards or model folder, or a cache.")],
+) -> None:
+    """Say what is in a shard (and check it), a model folder or a cache."""
+    from soundmill.cli.inspection import describe
+
+    for line in describe(path):
+        typer.echo(line)
+
+
+def main() -> None:
+    """Run a command; what the user can mend is said without a traceback."""
+    try:
+        app()
+    except InputError as error:
+        typer.echo(f"error: {error}", err=True)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

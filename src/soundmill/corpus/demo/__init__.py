@@ -1,0 +1,1 @@
+"""Demo corpora: music the project composes itself, so that a newcomer needs no download."""
