@@ -97,15 +97,12 @@ def demo_folder(wildcards):
     )
 
 
-def label_file(wildcards):
+def label_file(corpus):
     """Return the CSV of labels, when a corpus that is no demo has one."""
-    labels = CORPORA[wildcards.corpus].labels
-    if not labels or not labels.csv or demo_folder(wildcards):
+    labels = CORPORA[corpus].labels
+    if not labels or not labels.csv or corpus in DEMO_CORPORA:
         return []
-    try:
-        return str(find_csv(labels.csv, CORPORA[wildcards.corpus].source))
-    except InputError as error:
-        raise WorkflowError(str(error))
+    return str(find_csv(labels.csv, CORPORA[corpus].source))
 
 
 def truth_folder(wildcards):
@@ -127,10 +124,7 @@ def bucket_digest(wildcards):
     """Return what changes when a recording of this bucket is added, removed or changed."""
     if wildcards.corpus in DEMO_CORPORA:
         return "made by compose_demo"
-    try:
-        return listing(wildcards.corpus)[wildcards.bucket]
-    except InputError as error:
-        raise WorkflowError(str(error))
+    return listing(wildcards.corpus)[wildcards.bucket]
 
 
 def notes_of(model):
@@ -190,3 +184,14 @@ wildcard_constraints:
     transcriber=choice(CONFIG.transcribers),
     model=choice(CONFIG.music),
     bucket=r"\d+",
+
+
+# what can be wrong with a source is said at once and plainly; a job's own process, which parses
+# this again, does not look
+if workflow.is_main_process:
+    try:
+        for corpus in set(CORPORA) - set(DEMO_CORPORA):
+            listing(corpus)
+            label_file(corpus)
+    except InputError as error:
+        raise WorkflowError(str(error))

@@ -88,7 +88,7 @@ rule write_manifest:
     """Join the buckets of a corpus and its labels into one table."""
     input:
         tables=buckets("results/{corpus}/recordings/{bucket}.csv"),
-        labels=label_file,
+        labels=lambda wildcards: label_file(wildcards.corpus),
         demo=demo_folder,
     output:
         "results/{corpus}/manifest.csv",

@@ -48,6 +48,8 @@ def read_midi(path: str | os.PathLike[str], *, sustain: bool = True) -> Notes:
 
     try:
         sequence = note_seq.midi_file_to_note_sequence(str(path))
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror or error}") from error
     except note_seq.MIDIConversionError as error:
         raise InputError(f"{path} is not a readable MIDI file: {error}") from error
     if sustain:

@@ -1,6 +1,7 @@
 """`soundmill transcribe`, `generate`, `render`, `inspect`: single files, without the workflow."""
 
 import sys
+import warnings
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -138,6 +139,8 @@ def inspect(
 
 def main() -> None:
     """Run a command; what the user can mend is said without a traceback."""
+    # pydub looks for an ffmpeg on the PATH when it is imported; soundmill gives it its own
+    warnings.filterwarnings("ignore", message="Couldn't find ffmpeg")
     try:
         app()
     except InputError as error:
