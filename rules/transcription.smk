@@ -21,7 +21,7 @@ rule transcribe_recordings:
     conda:
         "../envs/notes.yaml"
     resources:
-        mem_mb=megabytes(2000),
+        mem_mb=megabytes(3000),
         runtime=minutes(240),
     params:
         code=code("transcription/transcribe_recordings"),
