@@ -74,7 +74,7 @@ rule generate_music:
         "benchmarks/music/{model}/generate_music.tsv"
     conda:
         "../envs/torch.yaml"
-    threads: 4
+    threads: 2
     resources:
         mem_mb=megabytes(3000),
         runtime=minutes(60),
