@@ -25,8 +25,9 @@ help:  ## list the targets
 	@touch $@
 
 demo: .venv/installed  ## build the demo: new music and a report
-	$(BIN)/snakemake --cores $(CORES)
-	@$(BIN)/python -m soundmill.cli.finish
+	@$(BIN)/snakemake --cores $(CORES)
+	@test results/report.zip -nt results/index.html || $(BIN)/snakemake --report results/report.zip
+	@echo; echo "Listen: $(CURDIR)/results/index.html"; echo "Report: $(CURDIR)/results/report.zip"
 
 test: .venv/installed-dev lint  ## linters, then tests
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
