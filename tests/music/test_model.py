@@ -90,6 +90,18 @@ def test_a_saved_model_loads_with_the_same_weights(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
 
 
+def test_best_and_last_weights_are_told_apart(tmp_path):
+    best, last = make_model().state_dict(), make_model().state_dict()
+    last = {name: value + 1 for name, value in last.items()}
+    save_model(tmp_path / "model", TINY, best, last)
+    for weights, wanted in (("best", best), ("last", last)):
+        loaded = load_model(tmp_path / "model", weights).state_dict()
+        torch.testing.assert_close(loaded, wanted, atol=0, rtol=0)
+    save_model(tmp_path / "model", TINY, best)
+    with pytest.raises(InputError, match=r"last\.safetensors"):
+        load_model(tmp_path / "model", "last")
+
+
 def _no_folder(folder):
     for path in folder.iterdir():
         path.unlink()

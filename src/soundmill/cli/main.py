@@ -87,7 +87,8 @@ def generate(
     start = _read_primer(primer) if primer else None
     name = f"{primer.stem}-continued" if primer else "new"
     seeds = [derive(seed, name, str(number)) for number in range(variations)]
-    for number, notes in enumerate(play(load_model(model), options, start, seeds=seeds), 1):
+    network = load_model(model, options.weights)
+    for number, notes in enumerate(play(network, options, start, seeds=seeds), 1):
         path = output / f"{name}-{seed}-{number:02d}.mid"
         write_midi(path, notes)
         last = float(notes["offset"].max()) if len(notes) else 0.0

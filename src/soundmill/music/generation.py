@@ -217,7 +217,7 @@ def generate_pieces(
     """
     if threads is not None:
         torch.set_num_threads(threads)
-    network = load_model(model).to(_device(options))
+    network = load_model(model, options.weights).to(_device(options))
     rows: list[dict[str, Any]] = []
 
     def keep(name: str, notes: Notes, **facts: Any) -> None:

@@ -12,7 +12,7 @@ import shutil
 import tempfile
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from pydantic import ValidationError
@@ -183,6 +183,7 @@ def _sinusoids(length: int, width: int) -> Tensor:
 # --- the folder: model.safetensors (best weights), last.safetensors, config.json ----------------
 
 FORMAT = "soundmill.music_transformer"
+WEIGHTS = {"best": "model.safetensors", "last": "last.safetensors"}
 VOCABULARY = {
     "size": vocabulary.SIZE,
     "steps_per_second": vocabulary.STEPS_PER_SECOND,
@@ -234,15 +235,16 @@ def save_model(
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".tmp-"))
     try:
-        content = save({name: value.contiguous() for name, value in weights.items()})
-        (temporary / "model.safetensors").write_bytes(content)
-        if last is not None:
-            values = {name: value.contiguous() for name, value in last.items()}
-            (temporary / "last.safetensors").write_bytes(save(values))
+        checksums = {}
+        for file, state in ((WEIGHTS["best"], weights), (WEIGHTS["last"], last)):
+            if state is not None:
+                content = save({name: value.contiguous() for name, value in state.items()})
+                (temporary / file).write_bytes(content)
+                checksums[file] = hashlib.sha256(content).hexdigest()
         config = {
             "format": FORMAT, "vocabulary": VOCABULARY, "network": options.model_dump(),
             "limits": asdict(limits or Limits()),
-            "sha256": hashlib.sha256(content).hexdigest(), **facts,
+            "sha256": checksums, **facts,
         }  # fmt: skip
         (temporary / "config.json").write_text(json.dumps(config, indent=2) + "\n")
         temporary.chmod(0o755)
@@ -254,8 +256,12 @@ def save_model(
         raise
 
 
-def load_model(folder: Path) -> MusicTransformer:
+def load_model(folder: Path, weights: Literal["best", "last"] = "best") -> MusicTransformer:
     """Load a model folder written by `save_model`, ready to compose (eval mode, on the CPU).
+
+    Parameters
+    ----------
+    weights : those of the best validation, or of the last step.
 
     Raises
     ------
@@ -268,15 +274,15 @@ def load_model(folder: Path) -> MusicTransformer:
     again = "Train the model again, or name the folder of another."
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        content = (folder / "model.safetensors").read_bytes()
+        content = (folder / WEIGHTS[weights]).read_bytes()
     except (OSError, ValueError) as error:
         raise InputError(f"{folder} is not a readable model folder: {error}. {again}") from error
     if not isinstance(config, dict) or config.get("format") != FORMAT:
         raise InputError(f"{folder / 'config.json'} is not that of a music model. {again}")
     check_vocabulary(config.get("vocabulary"), f"the model in {folder}", again)
-    if hashlib.sha256(content).hexdigest() != config.get("sha256"):
+    if hashlib.sha256(content).hexdigest() != config.get("sha256", {}).get(WEIGHTS[weights]):
         raise InputError(
-            f"{folder / 'model.safetensors'} is damaged or belongs to another config.json: its "
+            f"{folder / WEIGHTS[weights]} is damaged or belongs to another config.json: its "
             f"checksum differs. {again}"
         )
     try:

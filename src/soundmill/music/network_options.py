@@ -23,7 +23,7 @@ class NetworkOptions(Options):
     """Attention heads."""
     feedforward: int = Field(4, ge=1, le=16)
     """Width of the feed-forward layers in multiples of width."""
-    context: int = Field(512, ge=8, le=16384)
+    context: int = Field(256, ge=8, le=16384)
     """Events the network sees at once; also the length of a training window."""
     positions: Literal["relative", "learned", "sinusoidal"] = "relative"
     """How it knows the order of events: relative attention, or a vector added per position."""
@@ -44,9 +44,9 @@ class TrainingOptions(Options):
     validation_interval: 1000, warmup_steps: 4000, learning_rate: 0.0003``.
     """
 
-    max_steps: int = Field(700, ge=1)
+    max_steps: int = Field(800, ge=1)
     """Optimiser steps at most."""
-    batch: int = Field(4, ge=1)
+    batch: int = Field(8, ge=1)
     """Windows per step over all devices."""
     learning_rate: float = Field(2e-3, gt=0, le=1)
     """Highest learning rate, reached after the warm-up; falls along a cosine to a tenth."""
@@ -126,6 +126,9 @@ class GenerationOptions(Options):
     """Most new events, primer not counted; null: no limit in events."""
     shortest: float = Field(0.75, ge=0, le=1)
     """Share of that length before which a piece may not end by itself."""
+    weights: Literal["best", "last"] = "best"
+    """best: as of the best validation; last: as of the last step, closer to the corpus, and
+    likelier to copy it. For a handful of pieces last sounds better."""
     temperature: float = Field(1.0, ge=0, le=10)
     """Divides the logits: below 1 safer, above 1 wilder; 0 always takes the likeliest event."""
     top_k: int | None = Field(None, ge=1)
