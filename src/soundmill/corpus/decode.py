@@ -103,7 +103,7 @@ def decode_bucket(
     counts = DecodeCounts(
         cache.misses, cache.hits, states.count(OK), states.count(REJECTED), states.count(IGNORED)
     )
-    logger.info("bucket %s: %s", bucket, counts)
+    logger.info("%d decoded, %d known already; %d ok, %d rejected, %d ignored", *counts)
     return counts
 
 
