@@ -12,8 +12,9 @@ import numpy as np
 import torch
 
 from soundmill.music.generation import generate
+from soundmill.music.generation_options import GenerationOptions
 from soundmill.music.model import MusicTransformer
-from soundmill.music.network_options import GenerationOptions, NetworkOptions
+from soundmill.music.network_options import NetworkOptions
 
 EVENTS = 2048
 PREFIXES = 16

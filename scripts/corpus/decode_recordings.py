@@ -4,7 +4,7 @@ from soundmill.log import job_log
 
 with job_log(snakemake.log[0]):
     from soundmill.corpus.decode import decode_bucket
-    from soundmill.corpus.options import DecodeOptions
+    from soundmill.corpus.decode_options import DecodeOptions
 
     decode_bucket(
         snakemake.input[0],

@@ -5,7 +5,7 @@ from pathlib import Path
 from soundmill.log import job_log
 
 with job_log(snakemake.log[0]):
-    from soundmill.music.options import ShardOptions
+    from soundmill.music.shard_options import ShardOptions
     from soundmill.music.sharding import build_shards
 
     build_shards(

@@ -6,7 +6,7 @@ from soundmill.log import job_log
 
 with job_log(snakemake.log[0]):
     from soundmill.music.evaluation import evaluate_music
-    from soundmill.music.options import EvaluationOptions
+    from soundmill.music.evaluation_options import EvaluationOptions
 
     evaluate_music(
         Path(snakemake.input.generated),

@@ -6,7 +6,7 @@ with job_log(snakemake.log[0]):
     from pathlib import Path
 
     from soundmill.music.generation import generate_pieces
-    from soundmill.music.network_options import GenerationOptions
+    from soundmill.music.generation_options import GenerationOptions
 
     generate_pieces(
         model=Path(snakemake.input.model),

@@ -6,8 +6,10 @@ from typing import Annotated, Any, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from soundmill.corpus.options import CorpusOptions
-from soundmill.music.network_options import GenerationOptions, NetworkOptions, TrainingOptions
-from soundmill.music.options import EvaluationOptions, ShardOptions
+from soundmill.music.evaluation_options import EvaluationOptions
+from soundmill.music.generation_options import GenerationOptions
+from soundmill.music.network_options import NetworkOptions, TrainingOptions
+from soundmill.music.shard_options import ShardOptions
 from soundmill.options import Options, nearest, validate
 from soundmill.synthesis.options import RenderOptions
 from soundmill.transcription.options import TranscriberOptions

@@ -11,7 +11,7 @@ from soundmill.errors import InputError
 
 
 class Options(BaseModel):
-    """A frozen pydantic model that refuses unknown keys. Each line keeps its own in options.py."""
+    """A frozen pydantic model that refuses unknown keys; every stage has a module of its own."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 

@@ -7,10 +7,10 @@ import pytest
 import soundfile
 
 from soundmill.corpus.decode import decode_bucket
+from soundmill.corpus.decode_options import DecodeOptions
 from soundmill.corpus.listing import list_source, normalise_bucket
 from soundmill.corpus.manifest import write_manifest
 from soundmill.corpus.names import bucket_names
-from soundmill.corpus.options import DecodeOptions
 
 
 @pytest.fixture

@@ -90,7 +90,7 @@ DECODE = """
 import sys
 from soundmill.corpus.decode import decode_bucket
 from soundmill.corpus.listing import normalise_bucket
-from soundmill.corpus.options import DecodeOptions
+from soundmill.corpus.decode_options import DecodeOptions
 folder = sys.argv[1]
 normalise_bucket(folder, "00", 1, f"{folder}/n.csv", f"{folder}/i.csv")
 decode_bucket(f"{folder}/n.csv", f"{folder}/00", f"{folder}/t.csv", f"{folder}/c", DecodeOptions(), "")
@@ -133,7 +133,7 @@ import os, sys
 from pathlib import Path
 from soundmill.corpus.listing import normalise_bucket
 from soundmill.corpus.decode import decode_bucket
-from soundmill.corpus.options import DecodeOptions
+from soundmill.corpus.decode_options import DecodeOptions
 
 def run(source, out):
     normalise_bucket(source, "00", 1, f"{out}/n.csv", f"{out}/i.csv")

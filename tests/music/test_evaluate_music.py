@@ -7,9 +7,10 @@ import pytest
 
 from soundmill.errors import InputError
 from soundmill.music.evaluation import draws_entry, evaluate_music, mean_entry
+from soundmill.music.evaluation_options import EvaluationOptions
 from soundmill.music.events import Faults, decode, decode_checked, encode, transpose
 from soundmill.music.markov import MarkovChain
-from soundmill.music.options import EvaluationOptions, ShardOptions
+from soundmill.music.shard_options import ShardOptions
 from soundmill.music.sharding import build_shards
 from soundmill.music.shards import ShardReader
 from soundmill.music.statistics import FEATURES, UNITS, excerpt

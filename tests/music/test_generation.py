@@ -13,8 +13,9 @@ from soundmill.music.generation import (
     generate_pieces,
     primer_tokens,
 )
+from soundmill.music.generation_options import GenerationOptions, piece_names
 from soundmill.music.model import MusicTransformer, save_model
-from soundmill.music.network_options import GenerationOptions, NetworkOptions, piece_names
+from soundmill.music.network_options import NetworkOptions
 from soundmill.music.vocabulary import SIZE
 from soundmill.notes import make_notes, read_midi, write_midi
 from soundmill.status import read_table

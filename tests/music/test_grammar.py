@@ -3,9 +3,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from soundmill.music.events import BIN_SIZE, decode_checked, encode
+from soundmill.music.generation_options import GenerationOptions, scale_pitch_classes
 from soundmill.music.grammar import Grammar
 from soundmill.music.limits import Limits, measure_limits
-from soundmill.music.network_options import GenerationOptions, scale_pitch_classes
 from soundmill.music.vocabulary import END, NOTE_OFF, NOTE_ON, PAD, TIME_SHIFT, VELOCITY
 from soundmill.notes import make_notes
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from soundmill.music import sampling
-from soundmill.music.network_options import GenerationOptions, piece_names, scale_pitch_classes
+from soundmill.music.generation_options import GenerationOptions, piece_names, scale_pitch_classes
 from soundmill.music.vocabulary import NOTE_ON, SIZE, TIME_SHIFT
 
 LOGITS = arrays.arrays(np.float32, (2, 9), elements=st.floats(-8, 8, width=16), unique=True).map(

@@ -11,7 +11,7 @@ from tfrecord.reader import tfrecord_loader
 from soundmill.errors import InputError
 from soundmill.music import vocabulary as v
 from soundmill.music.events import decode, encode, stretch, transpose
-from soundmill.music.options import ShardOptions
+from soundmill.music.shard_options import ShardOptions
 from soundmill.music.sharding import build_shards
 from soundmill.music.shards import ShardReader
 from soundmill.music.splits import SPLITS, assign_splits, group_pieces, signature

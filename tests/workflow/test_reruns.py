@@ -78,8 +78,9 @@ def test_a_comment_reruns_nothing(finished, path):
         ("src/soundmill/transcription/decoding.py", {"transcribe_recordings", *LEARN}),
         ("src/soundmill/music/model.py", {"train_transformer", *PLAY}),
         ("src/soundmill/music/sampling.py", PLAY),
+        ("src/soundmill/music/generation_options.py", PLAY),
+        ("src/soundmill/music/evaluation_options.py", {"evaluate_music"}),
         ("src/soundmill/synthesis/effects.py", {"render_music"}),
-        ("scripts/music/evaluate_music.py", {"evaluate_music"}),
     ],
 )  # fmt: skip
 def test_a_changed_function_reruns_what_can_reach_it(finished, path, rules):

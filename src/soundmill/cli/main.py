@@ -79,7 +79,7 @@ def generate(
     """Let a trained model play new pieces, or continue a primer, as MIDI."""
     from soundmill.music.generation import generate as play
     from soundmill.music.generation import load_model
-    from soundmill.music.network_options import GenerationOptions
+    from soundmill.music.generation_options import GenerationOptions
     from soundmill.notes import write_midi
     from soundmill.seeds import derive
 

@@ -12,9 +12,10 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from soundmill.corpus.decode_options import MANIFEST_COLUMNS
 from soundmill.corpus.listing import source_folders
 from soundmill.corpus.names import audio_suffix, without_suffix
-from soundmill.corpus.options import MANIFEST_COLUMNS, SKIP, LabelOptions, pattern_fields
+from soundmill.corpus.options import SKIP, LabelOptions, pattern_fields
 from soundmill.errors import InputError
 from soundmill.log import logger
 from soundmill.status import Row

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from soundmill.corpus.decode_options import MANIFEST_COLUMNS
 from soundmill.corpus.labels import make_labels
-from soundmill.corpus.options import MANIFEST_COLUMNS, LabelOptions
+from soundmill.corpus.options import LabelOptions
 from soundmill.files import write_json
 from soundmill.log import logger
 from soundmill.status import IGNORED, OK, REJECTED, Row, check_rejected, read_table, write_table

@@ -1,16 +1,13 @@
 """Options of a corpus: where its recordings lie, what labels them, how they are decoded."""
 
 import string
-from typing import Literal, Self
+from typing import Self
 
 from pydantic import Field, field_validator, model_validator
 
+from soundmill.corpus.decode_options import MANIFEST_COLUMNS, DecodeOptions
 from soundmill.options import Options
 
-MANIFEST_COLUMNS = (
-    "id", "source", "bucket", "status", "reason", "seconds", "sample_rate", "channels", "sha256"
-)  # fmt: skip
-"""What every manifest holds; a label cannot take one of these names."""
 SKIP = "_"
 """The name of a folder level or a pattern field that is not wanted as a label."""
 
@@ -70,25 +67,6 @@ def _check_names(names: list[str], place: str) -> None:
             raise ValueError(f"{place}: {name!r} is no name; use letters, digits, underscores")
         if name in MANIFEST_COLUMNS:
             raise ValueError(f"{place}: {name!r} is a column of the manifest; take another name")
-
-
-class DecodeOptions(Options):
-    """How recordings become WAV files."""
-
-    sample_rate: int = Field(default=22050, ge=1000, le=384000)
-    """Sample rate of the WAV files in Hz."""
-    channels: Literal["mono", "stereo", "keep"] = "mono"
-    """`mono` is the mean of all channels, `stereo` two, `keep` the recording's own."""
-    subtype: Literal["PCM_16", "PCM_24", "FLOAT"] = "PCM_16"
-    """Sample format of the WAV files."""
-    trim_silence: bool = False
-    """Cut silence (below -60 dBFS, all but .1 s) from both ends."""
-    loudness: float | None = Field(default=None, ge=-70, le=-5)
-    """Loudness to bring each recording to, in LUFS (BS.1770); default leaves it as it is."""
-    minimum_seconds: float = Field(default=0.1, ge=0)
-    """Shorter recordings are rejected, in seconds."""
-    maximum_seconds: float | None = Field(default=None, gt=0)
-    """Longer recordings are rejected, in seconds; default no limit."""
 
 
 class CorpusOptions(Options):

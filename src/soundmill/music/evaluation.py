@@ -11,10 +11,10 @@ from soundmill.errors import InputError
 from soundmill.files import write_json
 from soundmill.log import logger
 from soundmill.music.copying import Line, Run, longest_runs, make_line
+from soundmill.music.evaluation_options import EvaluationOptions
 from soundmill.music.events import decode
 from soundmill.music.likeness import resample_likeness
 from soundmill.music.markov import MarkovChain
-from soundmill.music.options import EvaluationOptions
 from soundmill.music.shards import Piece, ShardReader
 from soundmill.music.splits import SPLITS
 from soundmill.music.statistics import (

@@ -17,9 +17,9 @@ from soundmill.errors import InputError
 from soundmill.log import LOG_INTERVAL_SECONDS, logger
 from soundmill.music.data import check_tokens
 from soundmill.music.events import decode, encode
+from soundmill.music.generation_options import GenerationOptions
 from soundmill.music.grammar import Grammar
 from soundmill.music.model import MusicTransformer, check_shards, load_model
-from soundmill.music.network_options import GenerationOptions
 from soundmill.music.sampling import Repetition, clip_shifts, draw, shape
 from soundmill.music.shards import ShardReader
 from soundmill.music.vocabulary import START, STEPS_PER_SECOND, TIME_SHIFT, TIME_SHIFTS

@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from soundmill.music.events import BIN_SIZE
+from soundmill.music.generation_options import GenerationOptions
 from soundmill.music.limits import Limits
-from soundmill.music.network_options import GenerationOptions
 from soundmill.music.vocabulary import (
     END,
     NOTE_OFF,

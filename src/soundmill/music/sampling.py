@@ -8,7 +8,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from soundmill.music.network_options import GenerationOptions
+from soundmill.music.generation_options import GenerationOptions
 from soundmill.music.vocabulary import NOTE_OFF, NOTE_ON, PITCHES, TIME_SHIFT, TIME_SHIFTS
 
 REMEMBERED = 512

@@ -15,7 +15,7 @@ from soundmill.files import sha256_file, write_json
 from soundmill.log import logger, progress
 from soundmill.music import vocabulary
 from soundmill.music.events import encode, stretch, transpose
-from soundmill.music.options import ShardOptions
+from soundmill.music.shard_options import ShardOptions
 from soundmill.music.shards import Piece
 from soundmill.music.splits import (
     SPLITS,

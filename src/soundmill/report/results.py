@@ -9,7 +9,7 @@ from itertools import takewhile
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from soundmill.corpus.options import MANIFEST_COLUMNS
+from soundmill.corpus.decode_options import MANIFEST_COLUMNS
 from soundmill.status import IGNORED, OK, REJECTED, Row, read_table
 
 
