@@ -1,5 +1,8 @@
 # The two commands: `make demo` and `make test`. Everything is installed into .venv.
-PYTHON ?= python3
+# the first Python that fits; 3.13 and later lack wheels of tinysoundfont and the module audioop
+PYTHON ?= $(shell for python in python3 python3.12 python3.11; do \
+	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' 2>/dev/null \
+	&& echo $$python && break; done)
 CORES ?= all
 BIN := .venv/bin
 
@@ -12,8 +15,7 @@ help:  ## list the targets
 # but soundmill does not use (TensorFlow for basic-pitch, PortAudio for tinysoundfont).
 # torch comes again with its dependencies: on some platforms they include the CUDA libraries.
 .venv/installed: requirements.txt pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-		{ echo "soundmill needs Python 3.11 or newer; try: make PYTHON=python3.12 demo"; exit 1; }
+	@test -n "$(PYTHON)" || { echo "soundmill needs Python 3.11 or 3.12, with venv, on the PATH"; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -r requirements.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check -c requirements.txt "$$(grep '^torch==' requirements.txt)"

@@ -27,7 +27,10 @@ def job_log(path: str | os.PathLike[str]) -> Iterator[None]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handler = logging.FileHandler(path, mode="w", encoding="utf-8", errors="backslashreplace")
+    # a training on several devices runs its script once in each process: the first one starts
+    # the file, the others add to it
+    mode = "w" if os.environ.get("LOCAL_RANK", "0") == "0" else "a"
+    handler = logging.FileHandler(path, mode, encoding="utf-8", errors="backslashreplace")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     root = logging.getLogger()
     root.setLevel(logging.INFO)
