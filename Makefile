@@ -44,8 +44,11 @@ lint: .venv/installed-dev
 slow: .venv/installed-dev  ## the tests that take minutes
 	$(BIN)/python -m pytest -m slow
 
+# real piano recordings where they are at hand, else two rendered pieces
+BENCH_RECORDINGS ?= $(wildcard $(addprefix ../shared/data/maps/*,p19*.flac scn15*.flac 545_3*.flac liz*.flac))
+
 bench: .venv/installed-dev  ## speed ratios, each measured within one run
-	$(BIN)/python bench/transcription.py
+	$(BIN)/python bench/transcription.py $(BENCH_RECORDINGS)
 	$(BIN)/python bench/generation.py
 
 reference: .venv/installed  ## write docs/options.md and schemas/config.schema.json
