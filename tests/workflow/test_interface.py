@@ -72,6 +72,13 @@ def test_shipped_configurations_are_valid():
         load_config(yaml.safe_load(path.read_text()))
 
 
+def test_configurations_in_the_readme_are_valid():
+    blocks = re.findall(r"```yaml\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    assert len(blocks) == 2
+    for block in blocks:
+        load_config(yaml.safe_load(block))
+
+
 @pytest.mark.parametrize("name", sorted(path.name for path in (ROOT / "envs").glob("*.yaml")))
 def test_conda_environments_have_the_pins_of_the_lock(name):
     lock = set((ROOT / "requirements.txt").read_text().splitlines())
