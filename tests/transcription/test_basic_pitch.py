@@ -8,6 +8,9 @@ import soundfile
 from paths import real_data
 from transcription import package_reference, rendered
 
+from soundmill.audio.files import read_audio, write_audio
+from soundmill.corpus.demo import ambient
+from soundmill.corpus.demo.catalogue import catalogue
 from soundmill.errors import InputError
 from soundmill.notes import make_notes
 from soundmill.transcription import basic_pitch, posteriorgram
@@ -42,6 +45,17 @@ def assert_as_package(path):
 
 def test_package_options_give_the_notes_of_the_package(struck):
     assert_as_package(struck[1])
+
+
+def test_package_options_give_the_notes_of_the_package_on_the_demo(tmp_path, monkeypatch):
+    pieces = catalogue()[::16]  # one that is struck, one that swells
+    monkeypatch.setattr(ambient, "catalogue", lambda: pieces)
+    ambient.compose_demo(tmp_path)
+    for piece in pieces:
+        # at the model's rate, as the pipeline decodes: resamplers differ in the last bits
+        samples, rate = read_audio(tmp_path / "audio" / piece.file, sample_rate=22050)
+        write_audio(tmp_path / "decoded.wav", samples, rate)
+        assert_as_package(tmp_path / "decoded.wav")
 
 
 @pytest.mark.parametrize("piece", MAPS_PIECES)
