@@ -1,5 +1,6 @@
 """What Snakemake users expect of a workflow: dry run, lists, graph, lint, clear errors."""
 
+import ast
 import re
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from paths import ROOT
 
 from soundmill.cli.reference import reference_text, schema_text
 from soundmill.config import load_config
+from soundmill.fingerprint import _find, _imported, _normalise
 
 
 def test_the_demo_dry_runs_and_every_rule_says_what_it_does(copy_checkout):
@@ -90,12 +92,44 @@ def test_conda_environments_have_the_pins_of_the_lock(name):
         assert set(re.findall(r"[\w-]+==[\w.]+", post_deploy.read_text())) <= lock
 
 
-def test_rules_import_only_what_their_environment_installs():
-    """Each environment must hold what the scripts of its rules import at the top."""
-    used = set(re.findall(r"\.\./envs/(\w+)\.yaml", "".join(
-        path.read_text() for path in (ROOT / "rules").glob("*.smk")
-    )))  # fmt: skip
-    assert used == {path.stem for path in (ROOT / "envs").glob("*.yaml")}
+def environments_of_scripts():
+    """Return (environment, script) for every rule."""
+    text = "\n".join(path.read_text() for path in sorted((ROOT / "rules").glob("*.smk")))
+    rules = re.split(r"^rule ", text, flags=re.MULTILINE)[1:]
+    found = [re.findall(r"\.\./(?:envs/(\w+)\.yaml|scripts/(\S+)\.py)", rule) for rule in rules]
+    return [(env[0], script[1]) for env, script in found]
+
+
+def imported_packages(script):
+    """Return the distributions whose modules are imported anywhere in reach of a script."""
+    source = str(ROOT / "src")
+    seen, modules = set(), {str(ROOT / f"scripts/{script}.py")}
+    roots = set()
+    while modules:
+        path = modules.pop()
+        seen.add(path)
+        code = _normalise(path)
+        modules |= {_find(name, source) for name in _imported(code, source)} - seen
+        for node in ast.walk(ast.parse(code)):
+            if isinstance(node, ast.Import):
+                roots |= {alias.name.split(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                roots.add(node.module.split(".")[0])
+    roots -= {"soundmill", *sys.stdlib_module_names}
+    named = {"google": "protobuf", "yaml": "pyyaml"}
+    return {named.get(root, root.replace("_", "-")) for root in roots}
+
+
+@pytest.mark.parametrize(("environment", "script"), environments_of_scripts())
+def test_the_environment_of_a_rule_installs_what_its_script_imports(environment, script):
+    text = (ROOT / f"envs/{environment}.yaml").read_text()
+    installed = set(re.findall(r"- ([\w-]+)==", text))
+    post_deploy = ROOT / f"envs/{environment}.post-deploy.sh"
+    if post_deploy.exists():
+        installed |= set(re.findall(r"([\w-]+)==", post_deploy.read_text()))
+    optional = {"transkun", "torch", "torchaudio", "moduleconf"}  # the second transcriber
+    missing = imported_packages(script) - installed
+    assert missing <= (optional if script.startswith("transcription/") else set())
 
 
 @pytest.mark.parametrize(
