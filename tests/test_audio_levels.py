@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from soundmill.audio.levels import loudness, normalise_loudness, peak_dbfs, trim_silence
+from soundmill.audio.levels import loudness, normalise_loudness, peak_dbfs
 
 RATE = 48_000
 
@@ -39,11 +39,3 @@ def test_normalising_never_passes_the_peak():
     clicks[0, ::4_800] = 0.3
     out = normalise_loudness(clicks, RATE, target=-10, peak=-1)
     assert peak_dbfs(out) == pytest.approx(-1, abs=1e-3)
-
-
-def test_trimming_cuts_only_the_ends():
-    gap = np.zeros((2, RATE), np.float32)
-    sound = np.concatenate([gap, tone(1, -20), gap, tone(1, -20), gap], axis=1)
-    out = trim_silence(sound, RATE, keep_seconds=0.1)
-    assert out.shape[1] == pytest.approx(RATE * 3.2, abs=RATE * 0.01)
-    assert trim_silence(gap, RATE).shape[1] == 0

@@ -6,10 +6,9 @@ import pytest
 import soundfile
 from paths import real_data
 
-from soundmill.audio.levels import loudness
+from soundmill.audio.levels import LoudnessMeter, loudness
 from soundmill.corpus.decode import decode_bucket
 from soundmill.corpus.decode_options import DecodeOptions
-from soundmill.corpus.levelling import LoudnessMeter
 from soundmill.corpus.listing import normalise_bucket
 from soundmill.corpus.names import bucket_names
 from soundmill.status import read_table

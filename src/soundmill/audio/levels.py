@@ -1,14 +1,18 @@
-"""Levels: loudness after ITU-R BS.1770-4, normalisation without clipping, silence trimming."""
+"""Levels: loudness after ITU-R BS.1770-4, whole or streamed; normalisation without clipping."""
 
 import math
 
 import numpy as np
 import pyloudnorm
+from scipy.signal import lfilter
 
 from soundmill.audio.files import Samples
 
 BLOCK_SECONDS = 0.4
 """Gating block of BS.1770-4; a shorter sound is repeated until it fills one."""
+CHANNEL_WEIGHTS = (1.0, 1.0, 1.0, 1.41, 1.41)
+ABSOLUTE_GATE = -70.0
+RELATIVE_GATE = -10.0
 
 
 def loudness(samples: Samples, sample_rate: int) -> float:
@@ -47,15 +51,49 @@ def normalise_loudness(
     return (samples * np.float32(10 ** (gain / 20))).astype(np.float32)
 
 
-def trim_silence(
-    samples: Samples, sample_rate: int, threshold_db: float = -60.0, keep_seconds: float = 0.1
-) -> Samples:
-    """Cut what is below ``threshold_db`` dBFS at both ends, leaving ``keep_seconds`` of it.
+class LoudnessMeter:
+    """Integrated loudness of blocks given one after another, for recordings of any length.
 
-    Only ends are cut; a recording that never rises above the threshold comes back empty.
+    The same measure as `loudness`, whose library wants a whole recording in memory:
+    K-weighting, gating blocks of 400 ms every 100 ms (BS.1770-4, annex 1); only the energy of
+    each 100 ms is kept.
     """
-    loud = np.flatnonzero(np.abs(samples).max(axis=0) > 10 ** (threshold_db / 20))
-    if not len(loud):
-        return samples[:, :0]
-    keep = round(keep_seconds * sample_rate)
-    return samples[:, max(0, loud[0] - keep) : loud[-1] + 1 + keep]
+
+    def __init__(self, sample_rate: int, channels: int) -> None:
+        shelf, high_pass = pyloudnorm.Meter(sample_rate)._filters.values()
+        self._coefficients = [(shelf.b, shelf.a), (high_pass.b, high_pass.a)]
+        # of more than five channels the mean stands for all, as BS.1770 weights five
+        self._weights = np.array(CHANNEL_WEIGHTS[:channels] if channels <= 5 else [1.0])
+        self._states = [np.zeros((len(self._weights), 2)) for _ in self._coefficients]
+        self._hop = round(0.1 * sample_rate)
+        self._rest = np.zeros((len(self._weights), 0))
+        self._energies: list[float] = []
+
+    def add(self, block: Samples) -> None:
+        """Take the next samples, of shape (channels, n)."""
+        data = block.astype(np.float64)
+        if len(data) > len(self._weights):
+            data = data.mean(axis=0, keepdims=True)
+        for number, (b, a) in enumerate(self._coefficients):
+            data, self._states[number] = lfilter(b, a, data, axis=1, zi=self._states[number])
+        data = np.concatenate([self._rest, data], axis=1)
+        hops = data.shape[1] // self._hop
+        whole = data[:, : hops * self._hop].reshape(len(data), hops, self._hop)
+        self._energies.extend(self._weights @ np.square(whole).mean(axis=2))
+        self._rest = data[:, hops * self._hop :]
+
+    def loudness(self) -> float:
+        """Return the loudness so far in LUFS; silence is -inf."""
+        energies = np.array(self._energies)
+        if len(energies) >= 4:
+            energies = np.convolve(energies, np.full(4, 0.25), "valid")
+        elif self._rest.shape[1]:  # shorter than a gating block: all there is counts as one
+            energies = np.append(energies, self._weights @ np.square(self._rest).mean(axis=1))
+        energies = energies[energies > _energy(ABSOLUTE_GATE)]
+        if len(energies):
+            energies = energies[energies > energies.mean() * 10 ** (RELATIVE_GATE / 10)]
+        return -0.691 + 10 * math.log10(energies.mean()) if len(energies) else -math.inf
+
+
+def _energy(lufs: float) -> float:
+    return float(10 ** ((lufs + 0.691) / 10))

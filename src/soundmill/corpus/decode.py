@@ -12,10 +12,10 @@ import numpy as np
 import soundfile
 
 from soundmill.audio.files import Samples, stream_audio
+from soundmill.audio.levels import LoudnessMeter
 from soundmill.audio.mp3 import announces_length
 from soundmill.cache import Cache
 from soundmill.corpus.decode_options import MANIFEST_COLUMNS, DecodeOptions
-from soundmill.corpus.levelling import LoudnessMeter
 from soundmill.errors import InputError
 from soundmill.files import sha256_file
 from soundmill.log import logger, progress
