@@ -54,15 +54,19 @@ bench: .venv/installed-dev  ## speed ratios, each measured within one run
 reference: .venv/installed  ## write docs/options.md and schemas/config.schema.json
 	$(BIN)/python -m soundmill.cli.reference
 
+# freeze leaves setuptools out unless told to list all; it builds the editable install
+FREEZE := .venv-lock/bin/pip freeze --all | sed 's/+cpu//' | grep -v '^pip=='
+HEAD := \# Written by `make lock`; complete, so it is installed with --no-deps (see Makefile).
+
 lock:  ## resolve requirements*.in afresh and write the locks
 	rm -rf .venv-lock && $(PYTHON) -m venv .venv-lock
 	.venv-lock/bin/pip install --quiet "$$(grep '^torch==' requirements.in)"
 	.venv-lock/bin/pip install --quiet -r requirements.in
 	.venv-lock/bin/pip install --quiet --no-deps basic-pitch tinysoundfont
-	.venv-lock/bin/pip freeze | sed 's/+cpu//' > requirements.txt
+	(echo '$(HEAD)'; $(FREEZE)) > requirements.txt
 	.venv-lock/bin/pip install --quiet -r requirements-dev.in
 	.venv-lock/bin/pip install --quiet --no-deps transkun
-	.venv-lock/bin/pip freeze | sed 's/+cpu//' | grep -vxFf requirements.txt > requirements-dev.txt
+	(echo '$(HEAD)'; $(FREEZE) | grep -vxFf requirements.txt) > requirements-dev.txt
 	rm -rf .venv-lock
 
 clean:  ## delete results (not .venv)
