@@ -12,7 +12,8 @@ help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*##/:/'
 
 # The lock is complete, so nothing is resolved: --no-deps also leaves out what two packages demand
-# but soundmill does not use (TensorFlow for basic-pitch, PortAudio for tinysoundfont).
+# but soundmill does not use (TensorFlow for basic-pitch, PortAudio for tinysoundfont, an old soxr for
+# audiomentations).
 # torch comes again with its dependencies: on some platforms they include the CUDA libraries.
 .venv/installed: requirements.txt pyproject.toml
 	@test -n "$(PYTHON)" || { echo "soundmill needs Python 3.11 or 3.12, with venv, on the PATH"; exit 1; }
@@ -50,6 +51,7 @@ BENCH_RECORDINGS ?= $(wildcard $(addprefix ../shared/data/maps/*,p19*.flac scn15
 bench: .venv/installed-dev  ## speed ratios, each measured within one run
 	$(BIN)/python bench/transcription.py $(BENCH_RECORDINGS)
 	$(BIN)/python bench/generation.py
+	$(BIN)/python bench/descriptors.py
 
 reference: .venv/installed  ## write docs/options.md and schemas/config.schema.json
 	$(BIN)/python -m soundmill.cli.reference
@@ -62,7 +64,7 @@ lock:  ## resolve requirements*.in afresh and write the locks
 	rm -rf .venv-lock && $(PYTHON) -m venv .venv-lock
 	.venv-lock/bin/pip install --quiet "$$(grep '^torch==' requirements.in)"
 	.venv-lock/bin/pip install --quiet -r requirements.in
-	.venv-lock/bin/pip install --quiet --no-deps basic-pitch tinysoundfont
+	.venv-lock/bin/pip install --quiet --no-deps basic-pitch tinysoundfont audiomentations
 	(echo '$(HEAD)'; $(FREEZE)) > requirements.txt
 	.venv-lock/bin/pip install --quiet -r requirements-dev.in
 	.venv-lock/bin/pip install --quiet --no-deps transkun

@@ -9,9 +9,7 @@ import functools
 import importlib
 import importlib.util
 import os
-import sys
 import threading
-import types
 import warnings
 from pathlib import Path
 from typing import Any
@@ -74,10 +72,11 @@ class Transkun:
 
     @functools.cached_property
     def _model(self) -> Any:
+        import moduleconf
         import torch
 
-        import_torchaudio()
-        import moduleconf
+        # makes torchaudio importable for the package; it must come first
+        import soundmill.audio.torch_audio  # noqa: F401
 
         spec = importlib.util.find_spec("transkun")
         assert spec is not None and spec.origin is not None
@@ -88,22 +87,3 @@ class Transkun:
         model = configuration.module.TransKun(conf=configuration.config)
         model.load_state_dict(weights, strict=False)
         return model.eval()
-
-
-def import_torchaudio() -> types.ModuleType:
-    """Import torchaudio, also where its compiled part does not fit the torch installed.
-
-    PyPI's Linux wheel of torchaudio links a CUDA library, so that its import fails beside a torch
-    for processors alone. Its parts written in torch, all that transkun needs, work when the module
-    that loads the compiled part is replaced.
-    """
-    try:
-        return importlib.import_module("torchaudio")
-    except OSError:
-        for name in [name for name in sys.modules if name.split(".")[0] == "torchaudio"]:
-            del sys.modules[name]
-        stand_in: Any = types.ModuleType("torchaudio._extension")
-        stand_in.fail_if_no_align = lambda function: function
-        stand_in._IS_TORCHAUDIO_EXT_AVAILABLE = False
-        sys.modules["torchaudio._extension"] = stand_in
-        return importlib.import_module("torchaudio")
