@@ -1,0 +1,1 @@
+"""Features: descriptors in tables and spectra in arrays, computed once and shared by all lines."""
