@@ -3,16 +3,16 @@ names/<bucket>.csv, wav/<bucket>/<id>.wav, recordings/<bucket>.csv, manifest.csv
 """
 
 
-rule compose_demo:
-    """Compose the demo corpus and render it to MP3 under messy names, with its MIDI as truth."""
+rule compose_ambient:
+    """Compose ambient pieces and render them to MP3 under messy names, with their MIDI as truth."""
     output:
         directory("results/{corpus}/demo"),
     log:
-        "logs/{corpus}/compose_demo.log",
+        "logs/{corpus}/compose_ambient.log",
     benchmark:
-        "benchmarks/{corpus}/compose_demo.tsv"
+        "benchmarks/{corpus}/compose_ambient.tsv"
     wildcard_constraints:
-        corpus=choice(DEMO_CORPORA),
+        corpus=choice(demo_corpora("ambient")),
     conda:
         "../envs/notes.yaml"
     threads: 4
@@ -20,12 +20,37 @@ rule compose_demo:
         mem_mb=megabytes(2000),
         runtime=minutes(10),
     params:
-        code=code("corpus/compose_demo"),
+        code=code("corpus/compose_ambient"),
         seed=1,
     message:
         "composing the demo corpus {wildcards.corpus}"
     script:
-        "../scripts/corpus/compose_demo.py"
+        "../scripts/corpus/compose_ambient.py"
+
+
+rule compose_songs:
+    """Compose songs in eight styles by artists with habits: MP3, their MIDI as truth, labels."""
+    output:
+        directory("results/{corpus}/demo"),
+    log:
+        "logs/{corpus}/compose_songs.log",
+    benchmark:
+        "benchmarks/{corpus}/compose_songs.tsv"
+    wildcard_constraints:
+        corpus=choice(demo_corpora("songs")),
+    conda:
+        "../envs/notes.yaml"
+    threads: 4
+    resources:
+        mem_mb=megabytes(2000),
+        runtime=minutes(10),
+    params:
+        code=code("corpus/compose_songs"),
+        seed=1,
+    message:
+        "composing the demo corpus {wildcards.corpus}"
+    script:
+        "../scripts/corpus/compose_songs.py"
 
 
 rule normalise_names:

@@ -10,7 +10,7 @@ from scipy import signal
 from soundmill.audio.files import read_audio
 from soundmill.audio.levels import loudness, peak_dbfs
 from soundmill.corpus.demo import ambient
-from soundmill.corpus.demo.ambient import SAMPLE_RATE, compose_demo, compose_piece
+from soundmill.corpus.demo.ambient import SAMPLE_RATE, compose_ambient, compose_piece
 from soundmill.corpus.demo.catalogue import catalogue
 from soundmill.corpus.demo.melody import make_melody
 from soundmill.corpus.demo.styles import STYLES
@@ -128,7 +128,7 @@ def two(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ambient, "catalogue", lambda: picked)
         for threads, folder in enumerate(folders, start=1):
-            compose_demo(folder, seed=1, threads=threads)
+            compose_ambient(folder, seed=1, threads=threads)
     return picked, folders
 
 

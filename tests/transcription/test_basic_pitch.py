@@ -50,7 +50,7 @@ def test_package_options_give_the_notes_of_the_package(struck):
 def test_package_options_give_the_notes_of_the_package_on_the_demo(tmp_path, monkeypatch):
     pieces = catalogue()[::16]  # one that is struck, one that swells
     monkeypatch.setattr(ambient, "catalogue", lambda: pieces)
-    ambient.compose_demo(tmp_path)
+    ambient.compose_ambient(tmp_path)
     for piece in pieces:
         # at the model's rate, as the pipeline decodes: resamplers differ in the last bits
         samples, rate = read_audio(tmp_path / "audio" / piece.file, sample_rate=22050)

@@ -6,13 +6,18 @@ Read while the workflow is parsed, so it imports nothing heavy.
 from soundmill.corpus.options import CorpusOptions, LabelOptions
 from soundmill.errors import InputError
 
-DEMOS = ("ambient",)
+DEMOS = ("ambient", "songs")
 PREFIX = "demo:"
 
 
 def is_demo(options: CorpusOptions) -> bool:
     """Tell whether a corpus is made by the project itself."""
     return isinstance(options.source, str) and options.source.startswith(PREFIX)
+
+
+def demo_name(options: CorpusOptions) -> str | None:
+    """Return which demo a corpus is ("ambient" of "demo:ambient"), or None when it is none."""
+    return str(options.source).removeprefix(PREFIX) if is_demo(options) else None
 
 
 def resolve_corpus(name: str, options: CorpusOptions) -> CorpusOptions:
@@ -25,9 +30,9 @@ def resolve_corpus(name: str, options: CorpusOptions) -> CorpusOptions:
     InputError
         For a demo that does not exist.
     """
-    if not is_demo(options):
+    demo = demo_name(options)
+    if demo is None:
         return options
-    demo = str(options.source).removeprefix(PREFIX)
     if demo not in DEMOS:
         known = ", ".join(PREFIX + known for known in DEMOS)
         raise InputError(f"corpora.{name}.source: there is no {options.source!r}, only {known}")

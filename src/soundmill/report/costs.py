@@ -10,7 +10,8 @@ from soundmill.report.results import read_columns, read_corpus, read_pieces
 from soundmill.status import read_table, write_table
 
 AUDIO_STAGES = (
-    "compose_demo", "decode_recordings", "transcribe_recordings", "generate_music", "render_music",
+    "compose_ambient", "compose_songs", "decode_recordings", "transcribe_recordings",
+    "generate_music", "render_music",
 )  # fmt: skip
 """Rules that go through all the sound of a corpus or model: these have a real-time factor."""
 

@@ -55,6 +55,14 @@ SHORT_NAMES: dict[str, int] = {
 }  # fmt: skip
 """What people write instead of the official names."""
 
+DRUM_BANK = 128
+"""Bank of the drum kits, as SoundFont 2.01 has it (section 7.2)."""
+DRUM_KITS: dict[str, int] = {
+    "standard kit": 0, "room kit": 8, "power kit": 16, "electronic kit": 24, "tr 808 kit": 25,
+    "jazz kit": 32, "brush kit": 40, "orchestra kit": 48,
+}  # fmt: skip
+"""Drum kits of Roland's GS, which General MIDI SoundFonts carry: program in `DRUM_BANK`."""
+
 
 def _key(name: str) -> str:
     return " ".join(re.findall(r"[a-z0-9]+", name.casefold()))
@@ -79,8 +87,8 @@ def program_number(
     Parameters
     ----------
     instrument : General MIDI number (0 = Acoustic Grand Piano, 127 = Gunshot), its name,
-        a short name such as ``"pad"``, or a name out of ``presets``; case and punctuation
-        do not matter.
+        a short name such as ``"pad"``, a drum kit of `DRUM_KITS`, or a name out of
+        ``presets``; case and punctuation do not matter.
     presets : what the SoundFont in use calls its presets: name -> (bank, program).
         These names come before the General MIDI ones.
 
@@ -99,6 +107,8 @@ def program_number(
         return own[key]
     if key in _PROGRAMS:
         return 0, _PROGRAMS[key]
+    if key in DRUM_KITS:
+        return DRUM_BANK, DRUM_KITS[key]
     raise InputError(
         f"unknown instrument {instrument!r}{suggestion(key, [*own, *_PROGRAMS])}. Use a General "
         "MIDI name or number (0 to 127), or one of " + ", ".join(sorted(SHORT_NAMES)) + "."

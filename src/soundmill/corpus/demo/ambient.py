@@ -36,7 +36,7 @@ def compose_piece(piece: DemoPiece, seed: int) -> list[Notes]:
     return perform(score, piece.tempo, len(piece.instruments))
 
 
-def compose_demo(output: Path, seed: int = 1, threads: int = 1) -> None:
+def compose_ambient(output: Path, seed: int = 1, threads: int = 1) -> None:
     """Write the demo corpus; the same seed gives the same bytes.
 
     Parameters

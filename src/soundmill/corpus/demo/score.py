@@ -74,7 +74,7 @@ def perform(score: Score, tempo: float, layers: int) -> list[Notes]:
         onset, offset = np.interp(ends, beat_numbers, beat_times) + jitter
         velocity = event.velocity + _accent(score, event) + score.rng.normal(0, VELOCITY_SD)
         played.append([onset, offset, event.pitch, int(np.clip(velocity, 25, 112)), event.layer])
-    played = _untangle(played)
+    played = untangle(played)
     return [_on_grid([note for note in played if note[4] == layer]) for layer in range(layers)]
 
 
@@ -96,7 +96,7 @@ def _accent(score: Score, event: Event) -> float:
     return accent + 7 * float(np.sin(np.pi * (event.start % phrase) / phrase)) - 3
 
 
-def _untangle(played: list[list]) -> list[list]:
+def untangle(played: list[list]) -> list[list]:
     """Merge unisons, and end a note before its pitch is struck again."""
     kept: list[list] = []
     sounding: dict[int, list] = {}
