@@ -1,4 +1,5 @@
-"""soundmill: a folder of recordings becomes new music. Targets: all, corpora, transcripts, music."""
+"""soundmill: a folder of recordings becomes new music. Targets: all, corpora,
+transcripts, music, features, classification."""
 
 import os
 from pathlib import Path
@@ -18,8 +19,10 @@ report: "report/workflow.rst"
 
 include: "rules/common.smk"
 include: "rules/corpus.smk"
+include: "rules/features.smk"
 include: "rules/transcription.smk"
 include: "rules/music.smk"
+include: "rules/classification.smk"
 include: "rules/report.smk"
 
 
@@ -45,6 +48,21 @@ rule music:
     localrule: True
 
 
+rule features:
+    """Descriptors and spectra of every corpus that is classified, for whatever reads them."""
+    input:
+        [task.descriptors() for task in TASKS.values() if task.options.corpus],
+        [task.spectra("npy") for task in TASKS.values() if task.options.networks],
+    localrule: True
+
+
+rule classification:
+    """Every classification task: learners, evaluation, page, and answers where asked for."""
+    input:
+        [task.targets() for task in TASKS.values()],
+    localrule: True
+
+
 rule all:
     """Everything the configuration asks for, and the page to listen to it."""
     default_target: True
@@ -52,6 +70,7 @@ rule all:
         rules.corpora.input,
         rules.transcripts.input,
         rules.music.input,
+        rules.classification.input,
         [figures_of(model) for model in CONFIG.music],
         expand("results/{corpus}/figures/recordings.html", corpus=CORPORA),
         "results/costs.html",

@@ -14,11 +14,13 @@ os.environ.update(
     )
 )
 
+from soundmill.classification.layout import Layout
+from soundmill.classification.options import part_of_task
 from soundmill.config import load_config
 from soundmill.corpus.labels import find_csv
 from soundmill.corpus.listing import bucket_digests, list_source
 from soundmill.corpus.names import bucket_names
-from soundmill.corpus.sources import is_demo, resolve_corpus
+from soundmill.corpus.sources import demo_name, is_demo, resolve_corpus
 from soundmill.errors import InputError
 from soundmill.fingerprint import fingerprint
 
@@ -36,6 +38,11 @@ DEMO_CORPORA = [name for name, options in CONFIG.corpora.items() if is_demo(opti
 def choice(names):
     """Return a wildcard constraint that allows just these names (none: matches nothing)."""
     return "|".join(sorted(names)) or "(?!)"
+
+
+def demo_corpora(demo):
+    """Return the corpora whose source is the demo of this name."""
+    return [name for name, o in CONFIG.corpora.items() if demo_name(o) == demo]
 
 
 def minutes(amount):
@@ -123,7 +130,7 @@ def listing(corpus):
 def bucket_digest(wildcards):
     """Return what changes when a recording of this bucket is added, removed or changed."""
     if wildcards.corpus in DEMO_CORPORA:
-        return "made by compose_demo"
+        return "made by the project"
     return listing(wildcards.corpus)[wildcards.bucket]
 
 
@@ -179,8 +186,56 @@ def model_places():
     ]
 
 
+BUCKETS = {name: bucket_names(options.buckets) for name, options in CORPORA.items()}
+TASKS = {
+    name: Layout(name, options, BUCKETS)
+    for name, options in CONFIG.classification.items()
+}
+CORPUS_TASKS = [name for name, task in TASKS.items() if task.options.corpus]
+TABLE_TASKS = [name for name, task in TASKS.items() if task.options.table]
+
+
+def of_task(what):
+    """Return a function of wildcards that asks the layout of a task ``what``."""
+    return lambda wildcards: what(TASKS[wildcards.task])
+
+
+def of_learner(what):
+    """Return a function of wildcards that asks the layout of a task ``what`` of a learner."""
+    return lambda wildcards: what(TASKS[wildcards.task], wildcards.learner)
+
+
+def plain(options):
+    """Return a model of options as plain values, which rules take as params."""
+    return options.model_dump(mode="json")
+
+
+def named_options(section, wildcard):
+    """Return a function of wildcards that gives an entry of a section of the configuration."""
+    return lambda wildcards: plain(
+        getattr(CONFIG, section)[getattr(wildcards, wildcard)]
+    )
+
+
+task_options = of_task(lambda task: part_of_task(task.options))
+task_seed = of_task(lambda task: task.options.seed)
+task_descriptors = of_task(
+    lambda task: plain(CONFIG.descriptors[task.options.descriptors])
+)
+task_spectra = of_task(lambda task: plain(CONFIG.spectra[task.options.spectra]))
+learner_options = of_learner(
+    lambda task, learner: plain(task.options.learners[learner])
+)
+
+
 wildcard_constraints:
     corpus=choice(CORPORA),
+    descriptors=choice(CONFIG.descriptors),
+    spectra=choice(CONFIG.spectra),
+    augmentation=choice(CONFIG.augmentations),
+    task=choice(TASKS),
+    learner=choice({name for task in TASKS.values() for name in task.options.learners}),
+    fold=r"\d+|random-\d+|all",
     transcriber=choice(CONFIG.transcribers),
     model=choice(CONFIG.music),
     bucket=r"\d+",

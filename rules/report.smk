@@ -214,6 +214,67 @@ rule plot_music_evaluation:
         "../scripts/report/plot_music_evaluation.py"
 
 
+rule draw_recording:
+    """Draw waveform and mel spectrogram of one recording, side by side."""
+    input:
+        wav="results/{corpus}/wav/{bucket}",
+    output:
+        "results/{corpus}/pictures/{bucket}/{recording}.png",
+    log:
+        "logs/{corpus}/draw_recording/{bucket}/{recording}.log",
+    benchmark:
+        "benchmarks/{corpus}/draw_recording/{bucket}/{recording}.tsv"
+    wildcard_constraints:
+        recording="[^/]+",
+    conda:
+        "../envs/features.yaml"
+    resources:
+        mem_mb=megabytes(2000),
+        runtime=minutes(10),
+    params:
+        code=code("report/draw_recording"),
+    message:
+        "drawing {wildcards.recording} of {wildcards.corpus}"
+    script:
+        "../scripts/report/draw_recording.py"
+
+
+rule report_task:
+    """Write a classification task's page: figures, tables, and its mistakes to hear."""
+    input:
+        task="results/classification/{task}/task",
+        evaluation="results/classification/{task}/evaluation.json",
+        mistakes="results/classification/{task}/mistakes.json",
+        card="results/classification/{task}/model_card.json",
+        studies=of_task(lambda task: task.chapters()),
+        wav=of_task(lambda task: task.wav),
+    output:
+        report(
+            directory("results/classification/{task}/report"),
+            htmlindex="index.html",
+            category="5. Classification",
+            labels={"task": "{task}", "shows": "the whole report"},
+            caption="../report/classification.rst",
+        ),
+    log:
+        "logs/classification/{task}/report_task.log",
+    benchmark:
+        "benchmarks/classification/{task}/report_task.tsv"
+    conda:
+        "../envs/report.yaml"
+    resources:
+        mem_mb=megabytes(1500),
+        runtime=minutes(30),
+    params:
+        code=page_code("report/report_task"),
+        corpus=of_task(lambda task: task.options.corpus or task.options.table.path),
+        group=of_task(lambda task: " and ".join(task.options.groups)),
+    message:
+        "writing the page of {wildcards.task}"
+    script:
+        "../scripts/report/report_task.py"
+
+
 rule tabulate_costs:
     """Add up what every step cost. It runs when all it counts is there."""
     input:
@@ -223,7 +284,7 @@ rule tabulate_costs:
     output:
         page=report(
             "results/costs.html",
-            category="5. Cost",
+            category="6. Cost",
             labels={"shows": "time, memory, speed"},
             caption="../report/costs.rst",
         ),

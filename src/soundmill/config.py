@@ -5,7 +5,11 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
+from soundmill.audio.perturbation_options import AugmentationOptions
+from soundmill.classification.options import ClassificationOptions
 from soundmill.corpus.options import CorpusOptions
+from soundmill.features.descriptor_options import DescriptorOptions
+from soundmill.features.spectra_options import SpectraOptions
 from soundmill.music.evaluation_options import EvaluationOptions
 from soundmill.music.generation_options import GenerationOptions
 from soundmill.music.network_options import NetworkOptions, TrainingOptions
@@ -16,6 +20,10 @@ from soundmill.transcription.options import TranscriberOptions
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_]*$")]
 """A name becomes a folder: lower-case letters, digits and underscores."""
+
+
+TAKEN = {"music", "classification"}
+"""Folders of results that no corpus may have."""
 
 
 class MusicOptions(Options):
@@ -45,23 +53,52 @@ class Config(Options):
     """The whole of config.yaml."""
 
     corpora: dict[Name, CorpusOptions] = Field(default_factory=dict)
-    """Recordings by the name of their corpus; `music` is taken by the results of the models."""
+    """Recordings by the name of their corpus; `music` and `classification` are taken by results."""
     transcribers: dict[Name, TranscriberOptions] = Field(default_factory=dict)
     """Transcriber settings by name; `basic_pitch` and `transkun` are always there."""
     music: dict[Name, MusicOptions] = Field(default_factory=dict)
     """Music models by name."""
+    descriptors: dict[Name, DescriptorOptions] = Field(default_factory=dict)
+    """Settings of the descriptor bank by name; `default` is always there."""
+    spectra: dict[Name, SpectraOptions] = Field(default_factory=dict)
+    """Settings of the spectra by name; `default` is always there."""
+    augmentations: dict[Name, AugmentationOptions] = Field(default_factory=dict)
+    """Changes made to recordings that networks learn from as well, by name."""
+    classification: dict[Name, ClassificationOptions] = Field(default_factory=dict)
+    """Classification tasks by name."""
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
-        if "music" in self.corpora:
-            raise ValueError("corpora.music: results/music is taken by the models; rename it")
+        for name in sorted(TAKEN & set(self.corpora)):
+            raise ValueError(f"corpora.{name}: results/{name} is taken by other results; rename it")
+        self.descriptors.setdefault("default", DescriptorOptions())
+        self.spectra.setdefault("default", SpectraOptions())
         for method in ("basic_pitch", "transkun"):
             self.transcribers.setdefault(method, TranscriberOptions(method=method))
         for name, model in self.music.items():
             place = f"music.{name}"
             _require(model.corpus, self.corpora, f"{place}.corpus", "corpora")
             _require(model.transcriber, self.transcribers, f"{place}.transcriber", "transcribers")
+        for name, task in self.classification.items():
+            self._check_task(name, task)
         return self
+
+    def _check_task(self, name: str, task: ClassificationOptions) -> None:
+        place = f"classification.{name}"
+        if task.corpus is not None:
+            _require(task.corpus, self.corpora, f"{place}.corpus", "corpora")
+        _require(task.descriptors, self.descriptors, f"{place}.descriptors", "descriptors")
+        _require(task.spectra, self.spectra, f"{place}.spectra", "spectra")
+        if task.prediction:
+            _require(task.prediction.corpus, self.corpora, f"{place}.prediction.corpus", "corpora")
+        for learner, options in task.networks.items():
+            here = f"{place}.learners.{learner}"
+            for augmentation in options.augmentations:
+                _require(augmentation, self.augmentations, f"{here}.augmentations", "augmentations")
+        for here, start in task.starts(place):
+            _require(start.task, self.classification, f"{here}.task", "classification")
+            known = self.classification[start.task].networks
+            _require(start.learner, known, f"{here}.learner", f"the networks of {start.task}")
 
 
 def _require(got: str, known: Iterable[str], place: str, section: str) -> None:

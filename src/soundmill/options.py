@@ -48,30 +48,43 @@ def nearest(got: str, known: Iterable[str]) -> str:
 
 
 def _explain(item: dict[str, Any], schema: Schema) -> str:
-    place = ".".join(str(part) for part in item["loc"] if part != "[key]")
+    place, _ = _follow(schema, item["loc"])
     if item["type"] == "extra_forbidden":
-        known = _options_at(schema, item["loc"][:-1])
+        _, known = _follow(schema, item["loc"][:-1])
         hint = nearest(str(item["loc"][-1]), known)
         return f"{place}: unknown option{hint} (allowed: {', '.join(known)})"
     if item["type"] == "value_error":
         return f"{place}: {item['ctx']['error']}".removeprefix(": ")
     got = json.dumps(item["input"], default=str, ensure_ascii=False)
+    if item["type"] in ("union_tag_invalid", "union_tag_not_found"):
+        key = item["ctx"]["discriminator"].strip("'")
+        tags = item["ctx"].get("expected_tags", "")
+        hint = nearest(str(item["ctx"].get("tag", "")), tags.replace("'", "").split(", "))
+        return f"{place}: got {got[:80]}; {key} must be one of {tags or 'those known'}{hint}"
     hint = ""
     if item["type"] == "literal_error":
         hint = nearest(str(item["input"]), item["ctx"]["expected"].replace("'", "").split(", "))
     return f"{place}: got {got[:80]}; {item['msg']}{hint}"
 
 
-def _options_at(schema: Schema, place: tuple[int | str, ...]) -> list[str]:
-    """Return the option names allowed at a place of a model's JSON schema."""
+def _follow(schema: Schema, place: tuple[int | str, ...]) -> tuple[str, list[str]]:
+    """Return a place of a model's JSON schema as text, and the option names allowed there."""
     node = schema
+    written: list[str] = []
     for part in place:
+        if part == "[key]":
+            continue
         node = _resolve(node, schema)
+        branches = node.get("discriminator", {}).get("mapping", {})
+        if part in branches:  # names the branch of a union, which nobody wrote
+            node = {"$ref": branches[part]}
+            continue
+        written.append(str(part))
         entries = node.get("patternProperties", {}).values()  # of a dictionary with checked keys
         inner = node.get("properties", {}).get(part) or next(iter(entries), None)
-        if inner:  # other parts name the branch of a union
+        if inner:
             node = inner
-    return list(_resolve(node, schema).get("properties", {}))
+    return ".".join(written), list(_resolve(node, schema).get("properties", {}))
 
 
 def _resolve(node: Schema, schema: Schema) -> Schema:

@@ -1,4 +1,4 @@
-"""`soundmill transcribe`, `generate`, `render`, `inspect`: single files, without the workflow."""
+"""`soundmill transcribe`, `generate`, `render`, `classify`, `inspect`: without the workflow."""
 
 import sys
 import warnings
@@ -15,7 +15,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="Use what the pipeline built: transcribe, generate, render and inspect single files.",
+    help="Use what the pipeline built on single files, without the workflow.",
 )
 
 Model = TypeVar("Model", bound=Options)
@@ -125,6 +125,41 @@ def render(
         path = output / f"{piece.stem}.{suffix.lstrip('.')}"
         render_file(piece, path, options)
         _say(path, f"{options.preset}")
+
+
+@app.command()
+def classify(
+    model: Annotated[
+        Path,
+        typer.Argument(help="Model folder: results/classification/TASK/learners/LEARNER/model."),
+    ],
+    recordings: Annotated[list[Path], typer.Argument(help="Recordings in any format.")],
+    top: Annotated[int, typer.Option(min=1, help="Classes to name, the likeliest first.")] = 3,
+    table: Annotated[
+        Path | None, typer.Option(help="CSV to write, one row a recording, all probabilities.")
+    ] = None,
+) -> None:
+    """Decide on recordings with a trained classifier: classes, tags or values."""
+    from soundmill.classification.deciding import decide_file, load_decider, phrase
+    from soundmill.status import write_table
+
+    decider = load_decider(model)
+    rows: list[dict[str, object]] = []
+    failed = 0
+    for recording in recordings:
+        try:
+            values = decide_file(recording, decider)
+        except InputError as error:  # one bad file of many must not lose the others
+            failed += 1
+            typer.echo(f"error: {error}", err=True)
+            continue
+        typer.echo(f"{recording}  {phrase(decider, values, top)}")
+        pairs = zip(decider.classes, values, strict=True)
+        rows.append({"file": recording, **{name: f"{value:.6f}" for name, value in pairs}})
+    if table is not None:
+        write_table(table, rows, ("file", *decider.classes))
+    if failed:
+        raise InputError(f"{failed} of {len(recordings)} recordings could not be decided on")
 
 
 @app.command()

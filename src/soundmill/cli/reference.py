@@ -28,28 +28,46 @@ def schema_text() -> str:
 def reference_text() -> str:
     """Return the options as Markdown: one table for each section."""
     schema = Config.model_json_schema()
-    return "\n".join([HEAD, *_section("", schema, schema)])
+    return "\n".join([HEAD, *_section("", schema, schema, set())])
 
 
-def _section(place: str, node: Schema, schema: Schema) -> Iterator[str]:
-    """Yield the lines of a section, then those of the sections inside it."""
+def _section(place: str, node: Schema, schema: Schema, told: set[str]) -> Iterator[str]:
+    """Yield the lines of a section, then those of the sections inside it.
+
+    What several kinds of an entry have alike is told once.
+    """
+    heading = _heading(place)
+    if heading in told:
+        return
+    told.add(heading)
     inner: list[tuple[str, Schema]] = []
     rows = []
     for name, option in node["properties"].items():
+        entries = "patternProperties" in option or "additionalProperties" in option
+        where = f"{place}{name}{'.<name>' if entries else ''}"
+        branches = _branches(option)
+        inner += [(f"{where} (kind: {kind})", _at(ref, schema)) for kind, ref in branches.items()]
         target = _model(option, schema)
         if target is not None:
-            entries = option.get("patternProperties")
-            inner.append((f"{place}{name}{'.<name>' if entries else ''}", target))
+            inner.append((where, target))
+        if target is not None or branches:
             continue
         default = "**required**" if name in node.get("required", ()) else _plain(option)
         rows.append(f"| `{name}` | {default} | {_type(option)} | {_cell(option)} |")
     if rows:
-        yield f"## `{place.rstrip('.')}`\n\n{_cell(node)}\n"
+        yield f"## {heading}\n\n{_cell(node)}\n"
         yield "| option | default | values | meaning |\n|---|---|---|---|"
         yield from rows
         yield ""
     for name, target in inner:
-        yield from _section(f"{name}.", target, schema)
+        yield from _section(f"{name}.", target, schema, told)
+
+
+def _heading(place: str) -> str:
+    """Return the place of a section as code, the kind it holds for behind it."""
+    words, _, kind = place.rstrip(".").partition(" (")
+    kind, _, rest = kind.partition(")")
+    return f"`{words}{rest}`" + (f" ({kind})" if kind and not rest else "")
 
 
 def _model(option: Schema, schema: Schema) -> Schema | None:
@@ -61,6 +79,22 @@ def _model(option: Schema, schema: Schema) -> Schema | None:
             model: Schema = schema["$defs"][choice["$ref"].rsplit("/", 1)[1]]
             return model if "properties" in model else None
     return None
+
+
+def _branches(option: Schema) -> dict[str, str]:
+    """Return the models of a dictionary whose entries are told apart by their kind."""
+    for entries in option.get("patternProperties", {}).values():
+        kinds: dict[str, str] = entries.get("discriminator", {}).get("mapping", {})
+        shared: dict[str, list[str]] = {}
+        for kind, ref in kinds.items():
+            shared.setdefault(ref, []).append(kind)
+        return {", ".join(names): ref for ref, names in shared.items()}
+    return {}
+
+
+def _at(ref: str, schema: Schema) -> Schema:
+    found: Schema = schema["$defs"][ref.rsplit("/", 1)[1]]
+    return found
 
 
 def _plain(option: Schema) -> str:

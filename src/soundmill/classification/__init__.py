@@ -1,0 +1,1 @@
+"""Classification: labelled recordings to trained learners, an honest evaluation, predictions."""

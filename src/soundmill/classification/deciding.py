@@ -1,0 +1,152 @@
+"""Trained learners that hear: sound in, a decision out, whatever kind they are.
+
+Used where there is sound and no workflow: on the command line, and where recordings are changed on
+purpose to see how decisions hold.
+"""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from soundmill.errors import InputError
+from soundmill.features.descriptor_options import DescriptorOptions
+from soundmill.features.spectra_options import SpectraOptions
+from soundmill.files import read_json
+
+Values = npt.NDArray[np.float64]
+Hearing = DescriptorOptions | SpectraOptions
+"""What a learner takes in: descriptors or spectra, made with these options."""
+
+
+@dataclass(frozen=True)
+class Decider:
+    """A trained learner.
+
+    Attributes
+    ----------
+    kind, classes : of the task; c classes.
+    hearing : options of what it takes in.
+    decide : from what `hear` returned to probabilities or values of the recording (c,).
+    """
+
+    kind: str
+    classes: list[str]
+    hearing: Hearing
+    decide: Callable[[Any], Values]
+
+
+def load_decider(folder: str | os.PathLike[str], fold: str | None = None) -> Decider:
+    """Load a model folder.
+
+    Parameters
+    ----------
+    fold : for a classical learner, the fold whose learner is wanted; default the one that learned
+        from everything. Each fold of a network has a folder of its own.
+
+    Raises
+    ------
+    InputError
+        When the folder holds no model, or one that learned from a table instead of sound.
+    """
+    folder = Path(folder)
+    try:
+        config = read_json(folder / "config.json")
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"{folder} holds no model ({error}); give a folder named model, such as "
+            "results/classification/<task>/learners/<learner>/model"
+        ) from error
+    if "spectra" in config:
+        return _network(folder)
+    if not config.get("descriptors"):
+        raise InputError(f"{folder} learned from a ready table, so it cannot hear recordings")
+    return _classical(folder, config, fold)
+
+
+def hear(samples: npt.NDArray[np.float32], sample_rate: int, hearing: Hearing) -> Any:
+    """Return what a learner takes in, computed from samples (n,) at ``sample_rate`` Hz."""
+    if sample_rate != hearing.sample_rate:
+        import soxr
+
+        samples = soxr.resample(samples, sample_rate, hearing.sample_rate)
+    if isinstance(hearing, SpectraOptions):
+        from soundmill.features.spectra import spectrum
+
+        return spectrum(samples, hearing).astype(np.float16)  # as stored spectra are
+    from soundmill.features.bank import describe
+
+    return describe(samples, hearing)
+
+
+def _network(folder: Path) -> Decider:
+    from soundmill.classification.network_model import load_network
+
+    network = load_network(folder)
+    options = SpectraOptions(**network.config["spectra"])
+    return Decider(
+        network.config["kind"], network.classes, options, lambda heard: network.predict(heard)[2]
+    )
+
+
+def _classical(folder: Path, config: dict[str, Any], fold: str | None) -> Decider:
+    import pandas as pd
+
+    from soundmill.classification.aggregation import aggregate
+    from soundmill.features.columns import columns
+
+    options = DescriptorOptions(**config["descriptors"])
+    names = [column.name for column in columns(options)]
+    if fold is None:
+        from soundmill.classification.classical_model import load_classical
+
+        predict = load_classical(folder).predict
+    else:
+        from soundmill.classification.classical_files import load_learner
+
+        learner = load_learner(folder / "folds" / f"{fold}.skops")
+        wanted = config["columns"]
+
+        def predict(table: pd.DataFrame) -> Values:
+            return np.asarray(learner.predict(table[wanted].to_numpy(np.float32)), np.float64)
+
+    def decide(heard: Any) -> Values:
+        rows = heard.segments if config["level"] == "segment" else heard.recording[None]
+        values = predict(pd.DataFrame(rows, columns=names))
+        return aggregate(values, config["aggregation"], config["task"])
+
+    return Decider(config["task"], list(config["classes"]), options, decide)
+
+
+def decide_file(path: str | os.PathLike[str], decider: Decider) -> Values:
+    """Decide on one recording of any format.
+
+    Raises
+    ------
+    InputError
+        When it cannot be read.
+    """
+    from soundmill.audio.files import read_audio
+
+    rate = decider.hearing.sample_rate
+    samples, _ = read_audio(path, sample_rate=rate)
+    return decider.decide(hear(samples[0], rate, decider.hearing))
+
+
+def phrase(decider: Decider, values: Values, top: int = 3) -> str:
+    """Return a decision (c,) in words: the likeliest classes, the tags that hold, or the values.
+
+    Parameters
+    ----------
+    top : classes to name at most; of tags, those at one half or more, or else the likeliest.
+    """
+    if decider.kind == "regression":
+        pairs = zip(decider.classes, values, strict=True)
+        return ", ".join(f"{name} {value:.3g}" for name, value in pairs)
+    count = max(1, int((values >= 0.5).sum())) if decider.kind == "multi" else top
+    order = np.argsort(-values, kind="stable")[:count]
+    return ", ".join(f"{decider.classes[i]} {100 * values[i]:.0f} %" for i in order)
