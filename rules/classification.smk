@@ -113,7 +113,9 @@ rule train_network:
         "benchmarks/classification/{task}/train_network/{learner}/{fold}.tsv"
     conda:
         "../envs/classification.yaml"
-    threads: 2
+    # one: folds run side by side, and threads of a small network mostly wait for one another;
+    # for a large one say --set-threads train_network=8
+    threads: 1
     resources:
         mem_mb=megabytes(4000),
         runtime=minutes(720),
@@ -261,7 +263,6 @@ rule explain_network:
         "benchmarks/classification/{task}/explain_network.tsv"
     conda:
         "../envs/classification.yaml"
-    threads: 2
     resources:
         mem_mb=megabytes(3000),
         runtime=minutes(60),
@@ -288,7 +289,6 @@ rule measure_robustness:
         "benchmarks/classification/{task}/measure_robustness.tsv"
     conda:
         "../envs/classification.yaml"
-    threads: 2
     resources:
         mem_mb=megabytes(4000),
         runtime=minutes(240),
@@ -321,7 +321,6 @@ rule measure_transfer:
         "benchmarks/classification/{task}/measure_transfer.tsv"
     conda:
         "../envs/classification.yaml"
-    threads: 2
     resources:
         mem_mb=megabytes(4000),
         runtime=minutes(720),
@@ -360,7 +359,6 @@ rule measure_ablation:
         "benchmarks/classification/{task}/measure_ablation.tsv"
     conda:
         "../envs/classification.yaml"
-    threads: 2
     resources:
         mem_mb=megabytes(4000),
         runtime=minutes(720),
@@ -389,7 +387,7 @@ rule predict_recordings:
         tables=of_task(lambda task: task.deciding_tables()),
         spectra=of_task(lambda task: task.deciding_spectra("npy")),
         index=of_task(lambda task: task.deciding_spectra("csv")),
-        ensembles="results/classification/{task}/ensembles.json",
+        ensembles=of_task(lambda task: task.deciding_weights()),
     output:
         "results/classification/{task}/predictions.parquet",
     log:
@@ -398,7 +396,6 @@ rule predict_recordings:
         "benchmarks/classification/{task}/predict_recordings.tsv"
     conda:
         "../envs/classification.yaml"
-    threads: 2
     resources:
         mem_mb=megabytes(4000),
         runtime=minutes(120),

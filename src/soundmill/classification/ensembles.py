@@ -122,13 +122,16 @@ def build_ensemble(
             f"ensemble {name!r}: {unknown[0]!r} is not a learner of this task "
             f"(there are: {', '.join(sorted(tables))})."
         )
-    folds = [*task.honest_folds, *task.leaky_folds]
+    # a learner need not run the leaky folds, and then the ensemble does not either
+    ran = [set(tables[member]["fold"]) for member in options.members]
+    leaky = [fold for fold in task.leaky_folds if all(fold in own for own in ran)]
+    folds = [*task.honest_folds, *leaky]
     members = [
         tuple(part.averaged() for part in collect_parts(task, tables[member], folds, member))
         for member in options.members
     ]
     valid, lost_valid = _align([member[0] for member in members])
-    test, lost = _align([member[1] for member in members])
+    test, _ = _align([member[1] for member in members])
     if not len(test[0]):
         raise InputError(
             f"ensemble {name!r}: no recording is predicted by all of {list(options.members)}."
@@ -152,11 +155,16 @@ def build_ensemble(
             )
             ids = [task.ids[row] for row in here[0].rows]
             tables_out.append(make_predictions(ids, values, fold=fold, part=part))
-    honest = [side.where(np.isin(side.folds, task.honest_folds)) for side in test]
-    use = fit(options, task.kind, honest)
+    # of the leaky folds, those a member does not run are not missed
+    _, lost = _align([_of_folds(member[1], folds) for member in members])
+    use = fit(options, task.kind, [_of_folds(side, task.honest_folds) for side in test])
     if lost or lost_valid:
         notes.append(f"{name}: {lost} tested recordings lack the prediction of a member")
     return Ensemble(pd.concat(tables_out, ignore_index=True), fitted, use, lost, notes)
+
+
+def _of_folds(side: Predicted, folds: Sequence[str]) -> Predicted:
+    return side.where(np.isin(side.folds, folds))
 
 
 def _align(sides: Sequence[Predicted]) -> tuple[list[Predicted], int]:

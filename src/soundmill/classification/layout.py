@@ -199,6 +199,11 @@ class Layout:
         """Return their model folders."""
         return [self.model(name) for name in self.deciding_names()]
 
+    def deciding_weights(self) -> list[str]:
+        """Return the file of how an ensemble combines its members, where an ensemble decides."""
+        learner = self.options.prediction.learner if self.options.prediction else ""
+        return [f"{self.folder}/ensembles.json"] if learner in self.options.ensembles else []
+
     def deciding_tables(self) -> list[str]:
         """Return the tables of descriptors they need of the unlabelled corpus."""
         corpus = self.options.prediction.corpus if self.options.prediction else None

@@ -13,6 +13,7 @@ from soundmill.classification.network_options import ClassifierOptions, StartOpt
 from soundmill.classification.prediction_options import PredictionOptions
 from soundmill.classification.study_options import StartFromOptions, StudyOptions
 from soundmill.classification.task_options import TableOptions, TaskOptions
+from soundmill.options import nearest
 
 FLOORS = {"majority": {"kind": "majority"}, "knn_mfcc": {"kind": "knn", "families": ["mfcc"]}}
 """Learners every task has: what is reached without listening, and with the least listening."""
@@ -100,7 +101,9 @@ class ClassificationOptions(TaskOptions):
         known = [*self.learners, *(self.ensembles if ensembles else ())]
         for name in names:
             if name not in known:
-                raise ValueError(f"{place}: {name!r} is not among {', '.join(known)}")
+                raise ValueError(
+                    f"{place}: {name!r} is not among {', '.join(known)}{nearest(name, known)}"
+                )
 
     @property
     def networks(self) -> dict[str, ClassifierOptions]:

@@ -17,8 +17,10 @@ from scipy.cluster.hierarchy import DisjointSet
 Floats = npt.NDArray[np.float64]
 Numbers = npt.NDArray[np.intp]
 
-SIZE_WEIGHT = 1e-3
-"""Weight of a part's size against its classes: size only decides between equally good parts."""
+SIZE_WEIGHT_ALIKE, SIZE_WEIGHT = 1e-3, 1.0
+"""Weight of a part's size against one class. Where single examples are divided, size only decides
+between equally good parts; large units would else all stay in the largest part, and a small share
+for validation come out as next to nothing."""
 MOST_MOVED, MOST_SWAPPED = 20_000, 1_000
 """Units above which moves, or swaps, are not tried: so many units are balanced without."""
 PASSES = 20
@@ -89,7 +91,9 @@ def divide(
     one example each part has every class within one of its share.
     """
     by_key = np.array(sorted(range(len(keys)), key=lambda i: keys[i]), np.intp)
-    balance = _Balance(counts[by_key], sizes[by_key], shares)
+    alike = bool(np.all(sizes == 1) and np.all(counts.sum(axis=1) <= 1))
+    size_weight = SIZE_WEIGHT_ALIKE if alike else SIZE_WEIGHT
+    balance = _Balance(counts[by_key], sizes[by_key], shares, size_weight)
     hardest = (balance.counts * balance.weight).max(axis=1, initial=0)
     order = np.argsort(-hardest, kind="stable").tolist()
     parts = np.full(len(order), -1, np.intp)
@@ -97,7 +101,6 @@ def divide(
         part = int(np.argmin(np.round(balance.off @ balance.weighted[unit], 12)))
         parts[unit] = part
         balance.put(unit, part)
-    alike = bool(np.all(sizes == 1) and np.all(counts.sum(axis=1) <= 1))
     if not alike:
         for _ in range(PASSES):
             if not _improve(balance, parts, order):
@@ -111,11 +114,13 @@ def divide(
 class _Balance:
     """How far each part is from its share of each class; the last column is its size."""
 
-    def __init__(self, counts: Floats, sizes: Floats, shares: Sequence[float]) -> None:
+    def __init__(
+        self, counts: Floats, sizes: Floats, shares: Sequence[float], size_weight: float
+    ) -> None:
         self.counts = np.column_stack([counts, sizes]).astype(np.float64)
         totals = self.counts.sum(axis=0)
         self.weight = np.divide(1.0, totals, out=np.zeros_like(totals), where=totals > 0)
-        self.weight[-1] *= SIZE_WEIGHT
+        self.weight[-1] *= size_weight
         self.weighted = self.counts * self.weight
         self.off = -np.outer(shares, totals)
         """(p, c + 1) what a part has, less its share."""
