@@ -1,5 +1,5 @@
 """Report. Requires: the result files of all lines. Gives: results/<corpus>/figures,
-results/music/<model>/figures and gallery, results/costs.csv, results/index.html and listen/.
+results/music/<model>/figures and gallery, results/classification/<task>/report, results/costs.csv, results/index.html and listen/.
 """
 
 # read before any rule of this file, so that the report's own jobs are never counted
@@ -281,6 +281,7 @@ rule tabulate_costs:
         expand("results/{corpus}/figures/recordings.html", corpus=CORPORA),
         [scores_of(model) for model in CONFIG.music],
         results_of_models("evaluation.json", "gallery"),
+        [f"{task.folder}/report" for task in TASKS.values()],
     output:
         page=report(
             "results/costs.html",
@@ -306,6 +307,7 @@ rule tabulate_costs:
             name: f"results/music/{name}/generated/pieces.csv" for name in CONFIG.music
         },
         stages=STAGES,
+        tasks=list(TASKS),
     message:
         "adding up what the run cost"
     script:
@@ -320,6 +322,8 @@ rule write_listening_page:
         ),
         [scores_of(model) for model in CONFIG.music],
         expand("results/{corpus}/manifest.csv", corpus=CORPORA),
+        [f"{task.folder}/evaluation.json" for task in TASKS.values()],
+        [f"{task.folder}/report" for task in TASKS.values()],
         costs="results/costs.csv",
     output:
         page="results/index.html",
@@ -336,6 +340,7 @@ rule write_listening_page:
     params:
         code=page_code("report/write_listening_page"),
         models=model_places(),
+        tasks=list(TASKS),
     message:
         "writing the listening page"
     script:

@@ -36,7 +36,7 @@ class Workflow:
 
     def planned(self, *targets):
         """Return how many jobs of each rule a dry run plans."""
-        done = self.run("--dry-run", "--quiet", "rules", *targets)
+        done = self.run(*targets, "--dry-run", "--quiet", "rules")
         return job_counts(done.stdout + done.stderr)
 
 

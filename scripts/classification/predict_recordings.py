@@ -12,5 +12,5 @@ with job_log(snakemake.log[0]):
         dict(zip(params.names, files.models, strict=True)),
         tables=files.tables,
         spectra=list(zip(files.spectra, files.index, strict=True)),
-        ensembles=files.ensembles,
+        ensembles=files.ensembles[0] if files.ensembles else None,
     )

@@ -12,4 +12,5 @@ with job_log(snakemake.log[0]):
         manifests=snakemake.params.manifests,
         pieces=snakemake.params.pieces,
         stages=snakemake.params.stages,
+        tasks=snakemake.params.tasks,
     )

@@ -5,11 +5,16 @@ from pathlib import Path
 from soundmill.log import job_log
 
 with job_log(snakemake.log[0]):
-    from soundmill.report.listening import find_results, write_listening_page
+    from soundmill.report.listening import TaskResults, find_results, write_listening_page
 
     write_listening_page(
         [find_results(Path("results"), **model) for model in snakemake.params.models],
         snakemake.output.page,
         snakemake.output.folder,
         costs=snakemake.input.costs,
+        tasks=[
+            TaskResults(name, folder / name / "evaluation.json", folder / name / "report")
+            for folder in [Path("results/classification")]
+            for name in snakemake.params.tasks
+        ],
     )

@@ -99,6 +99,12 @@ class Config(Options):
             _require(start.task, self.classification, f"{here}.task", "classification")
             known = self.classification[start.task].networks
             _require(start.learner, known, f"{here}.learner", f"the networks of {start.task}")
+            other = self.classification[start.task]
+            if (other.corpus, other.targets) == (task.corpus, task.targets):
+                raise ValueError(
+                    f"{here}: the network of {start.task} has learned from the recordings that "
+                    f"{name} tests; start from a task of another corpus"
+                )
 
 
 def _require(got: str, known: Iterable[str], place: str, section: str) -> None:

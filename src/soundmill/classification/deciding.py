@@ -19,6 +19,10 @@ from soundmill.features.spectra_options import SpectraOptions
 from soundmill.files import read_json
 
 Values = npt.NDArray[np.float64]
+WHERE = (
+    "results/classification/<task>/learners/<learner>/model or, of a network, "
+    ".../<learner>/folds/all/model"
+)
 Hearing = DescriptorOptions | SpectraOptions
 """What a learner takes in: descriptors or spectra, made with these options."""
 
@@ -57,10 +61,9 @@ def load_decider(folder: str | os.PathLike[str], fold: str | None = None) -> Dec
     try:
         config = read_json(folder / "config.json")
     except (OSError, ValueError) as error:
-        raise InputError(
-            f"{folder} holds no model ({error}); give a folder named model, such as "
-            "results/classification/<task>/learners/<learner>/model"
-        ) from error
+        raise InputError(f"{folder} holds no model ({error}); give {WHERE}") from error
+    if not isinstance(config, dict) or "classes" not in config:
+        raise InputError(f"{folder} holds a model that is no classifier; give {WHERE}")
     if "spectra" in config:
         return _network(folder)
     if not config.get("descriptors"):
@@ -112,7 +115,9 @@ def _classical(folder: Path, config: dict[str, Any], fold: str | None) -> Decide
         wanted = config["columns"]
 
         def predict(table: pd.DataFrame) -> Values:
-            return np.asarray(learner.predict(table[wanted].to_numpy(np.float32)), np.float64)
+            x = table[wanted].to_numpy(np.float32)
+            x = np.where(np.isfinite(x), x, np.float32(np.nan))  # as for the model for use
+            return np.asarray(learner.predict(x), np.float64)
 
     def decide(heard: Any) -> Values:
         rows = heard.segments if config["level"] == "segment" else heard.recording[None]

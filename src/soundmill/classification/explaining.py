@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from soundmill.classification.network_files import Pair
 from soundmill.classification.network_model import TrainedNetwork, load_network
@@ -71,23 +72,30 @@ def choose_examples(
 ) -> list[tuple[int, int]]:
     """Return (row, class number) of the surest right decisions, the classes in turn.
 
-    Tags: recordings that have the tag; a regression: recordings in order, its first target.
+    Of a network that decides nothing rightly, the recordings of each class. Tags: recordings that
+    have the tag and get it; a regression: recordings in order, its first target.
     """
     rows = [int(row) for row in task.rows(FOLD, TEST) if task.ids[row] in store]
     if task.kind == "regression":
         return [(row, 0) for row in rows[:most]]
     values = {row: network.predict(store[task.ids[row]])[2] for row in rows}
-    by_class: list[list[tuple[int, int]]] = []
-    for number in range(len(task.classes)):
-        own = [row for row in rows if _right(task, row, number)]
-        own.sort(key=lambda row: -values[row][number])
-        by_class.append([(row, number) for row in own])
-    turns = max(map(len, by_class), default=0)
-    in_turn = [own[turn] for turn in range(turns) for own in by_class if turn < len(own)]
+    true = [(row, number) for number in range(len(task.classes)) for row in rows
+            if _belongs(task, row, number)]  # fmt: skip
+    right = [pair for pair in true if _decided(task, values[pair[0]], pair[1])]
+    by_class: dict[int, list[tuple[int, int]]] = {}
+    for row, number in sorted(right or true, key=lambda pair: -values[pair[0]][pair[1]]):
+        by_class.setdefault(number, []).append((row, number))
+    queues = [by_class[number] for number in sorted(by_class)]
+    turns = max(map(len, queues), default=0)
+    in_turn = [own[turn] for turn in range(turns) for own in queues if turn < len(own)]
     return in_turn[:most]
 
 
-def _right(task: Task, row: int, number: int) -> bool:
+def _belongs(task: Task, row: int, number: int) -> bool:
     if task.kind == "single":
         return bool(task.targets[row] == number)
     return bool(task.targets[row, number] > 0)
+
+
+def _decided(task: Task, values: npt.NDArray[np.float64], number: int) -> bool:
+    return bool(values.argmax() == number if task.kind == "single" else values[number] >= 0.5)

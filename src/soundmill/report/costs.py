@@ -15,6 +15,9 @@ AUDIO_STAGES = (
 )  # fmt: skip
 """Rules that go through all the sound of a corpus or model: these have a real-time factor."""
 
+LINES = ("music", "classification")
+"""Lines whose benchmarks lie in a folder of the line; the others lie in that of their corpus."""
+
 COLUMNS = (
     "subject", "rule", "variant", "jobs", "wall_seconds", "cpu_seconds", "max_rss_mb",
     "audio_seconds", "realtime_factor",
@@ -48,24 +51,28 @@ def tabulate_costs(
     manifests: Mapping[str, str],
     pieces: Mapping[str, str],
     stages: Sequence[str],
+    tasks: Sequence[str] = (),
 ) -> None:
     """Add up the benchmark files and write a page and a CSV, one row a rule and subject.
 
     Parameters
     ----------
     benchmarks : folder of ``<corpus>/<rule>/[<variant>/]<bucket>.tsv`` and
-        ``music/<model>/<rule>.tsv``.
+        ``music/<model>/<rule>.tsv`` and ``classification/<task>/<rule>[/<learner>[/<fold>]].tsv``.
     manifests : ``manifest.csv`` by corpus; pieces : ``pieces.csv`` by music model. They give
         the seconds of sound behind the real-time factors.
     stages : names of the rules in the order to show them; others are left out (left-overs of
         an earlier version of the pipeline).
+    tasks : names of the classification tasks, after which their benchmarks are looked for.
     """
     audio = {name: read_corpus(path).seconds for name, path in manifests.items()}
     for model, path in pieces.items():
         audio[f"music/{model}"] = sum(p.seconds for p in read_pieces(path) if p.kind != "primer")
-    costs = [cost for cost in add_up(Path(benchmarks)) if cost.subject in audio]
+    subjects = {*audio, *(f"classification/{task}" for task in tasks)}
+    costs = [cost for cost in add_up(Path(benchmarks)) if cost.subject in subjects]
     costs = [cost for cost in costs if cost.rule in stages]
-    costs.sort(key=lambda cost: (cost.subject.startswith("music/"), cost.subject,
+    costs.sort(key=lambda cost: (LINES.index(cost.subject.partition("/")[0])
+                                 if "/" in cost.subject else -1, cost.subject,
                                  stages.index(cost.rule), cost.variant))  # fmt: skip
     for cost in costs:
         if cost.rule in AUDIO_STAGES:
@@ -91,10 +98,12 @@ def add_up(root: Path) -> list[Cost]:
 
 def _key(parts: tuple[str, ...]) -> tuple[str, str, str]:
     """Return subject, rule and variant of a benchmark file; buckets are added up."""
-    depth = 2 if parts[0] == "music" and len(parts) > 2 else 1
+    depth = 2 if parts[0] in LINES and len(parts) > 2 else 1
     if len(parts) == 1:
         return "report", parts[0], ""
     variant = [part for part in parts[depth + 1 :] if not part.isdigit()]
+    if parts[0] == "classification":
+        variant = variant[:1]  # the folds of a learner are added up
     return "/".join(parts[:depth]), parts[depth], " ".join(variant)
 
 

@@ -10,8 +10,9 @@ from soundmill.files import link_or_copy, read_json
 from soundmill.report.costs import read_costs
 from soundmill.report.gallery import Programme, read_gallery
 from soundmill.report.pages import write_page
-from soundmill.report.results import Corpus, Measure, read_corpus
+from soundmill.report.results import Corpus, Measure, read_corpus, read_measure
 from soundmill.report.scores import copy_summary, likelihoods, overall_overlap, transcription_score
+from soundmill.report.task_results import metric_name
 
 OVERLAPS = ("this model", "floor: a Markov chain", "ceiling: the corpus against itself")
 DOWNLOADS = (("mp3", "MP3"), ("wav", "WAV"), ("mid", "MIDI"))
@@ -54,6 +55,15 @@ def find_results(
 
 
 @dataclass(frozen=True)
+class TaskResults:
+    """Where the results of a classification task lie: its evaluation, the folder of its page."""
+
+    name: str
+    evaluation: Path
+    report: Path
+
+
+@dataclass(frozen=True)
 class Bar:
     """A figure as a bar: its name, its value, and its share of the full width."""
 
@@ -86,6 +96,7 @@ def write_listening_page(
     folder: str | os.PathLike[str],
     *,
     costs: str | os.PathLike[str],
+    tasks: Sequence[TaskResults] = (),
     report: str = "report.zip",
 ) -> None:
     """Write the page and the folder of its sounds and pictures, beside each other.
@@ -93,6 +104,7 @@ def write_listening_page(
     Parameters
     ----------
     models : the models in the order to show them.
+    tasks : classification tasks; the page links to theirs.
     page, folder : ``results/index.html`` and ``results/listen``: the page names files in the
         folder relative to itself, so that both can be moved or sent together.
     costs : the CSV that `soundmill.report.costs.tabulate_costs` wrote.
@@ -112,8 +124,28 @@ def write_listening_page(
         costs=rows,
         total=sum(row.wall for row in rows),
         recordings=_count_recordings(models, chapters),
+        tasks=[_decision(task, page.parent) for task in tasks],
         report=report,
     )
+
+
+def _decision(task: TaskResults, home: Path) -> dict[str, Any]:
+    """Return what the page says of a classification task: how good it is, beside its floors."""
+    data = read_json(task.evaluation)
+    main = data["main_metric"]
+    best = data["best"]["overall"]
+    shown = [name for name in (best, *data["floors"]) if name in data["learners"]]
+    rows = [(name, read_measure(data["learners"][name]["recording"][main])) for name in shown]
+    bounded = all(0 <= (measure.value or 0) <= 1 for _, measure in rows)
+    return {
+        "name": task.name,
+        "page": (task.report.relative_to(home) / "index.html").as_posix(),
+        "metric": metric_name(main),
+        "items": data["items"],
+        "kind": data["kind"],
+        "classes": len(data["classes"]),
+        "bars": bars(rows, full=1.0 if bounded else None),
+    }
 
 
 def _count_recordings(models: Sequence[ModelResults], chapters: Sequence[Chapter]) -> int:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from soundmill.report.dots import Kind, draw_dots
+from soundmill.report.pages import readable
 from soundmill.report.results import Measure, read_measure
 from soundmill.report.style import (
     BLUE,
@@ -45,7 +46,7 @@ def plot_learners(path: Path, rows: Sequence[LearnerRow], place: int, metric: st
                               va="center", color=colour, fontweight="bold")  # fmt: skip
         axes.set_yticks(range(len(rows)), [row.name for row in rows])
         axes.set_ylim(len(rows) - 0.5, -0.5)
-        if all(m.value is None or 0 <= m.value <= 1 for m in (row.measures[place] for row in rows)):
+        if _are_shares([row.measures[place] for row in rows]):
             axes.set_xlim(0, 1.01)
         axes.grid(axis="x")
         axes.tick_params(axis="y", length=0)
@@ -58,6 +59,12 @@ def plot_learners(path: Path, rows: Sequence[LearnerRow], place: int, metric: st
         axes.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=5, borderaxespad=0.2)
         axes.set_xlabel(f"{metric_name(metric)}, by recording, with 95 % interval", color=MUTED)
         save_figure(figure, path)
+
+
+def _are_shares(measures: Sequence[Measure]) -> bool:
+    """Tell whether all lie between 0 and 1 with their intervals, as accuracies do."""
+    values = [value for m in measures for value in (m.value, m.low, m.high) if value is not None]
+    return all(0 <= value <= 1 for value in values)
 
 
 def _whisker(axes: Any, measure: Measure, y: float, colour: str, marker: str) -> None:
@@ -73,17 +80,22 @@ def plot_confusion(path: Path, matrix: Sequence[Sequence[int]], classes: Sequenc
     counts = np.asarray(matrix, float)
     totals = counts.sum(axis=1, keepdims=True)
     rates = np.divide(counts, totals, out=np.zeros_like(counts), where=totals > 0)
-    size = max(4.2, 0.52 * len(classes) + 2.2)
+    many = len(classes) > 12
+    cell = max(0.2, 6.5 / len(classes)) if many else 0.52
+    size = max(4.2, cell * len(classes) + 2.2)
     with canvas(size + 0.6, size) as figure:
         axes = figure.subplots()
         image = axes.imshow(rates, cmap="Blues", vmin=0, vmax=1)
         for (i, j), count in np.ndenumerate(counts):
             if count and len(classes) <= 30:
                 text = f"{count:.0f}" if i != j else f"{count:.0f}\n{100 * rates[i, j]:.0f} %"
-                axes.text(j, i, text, ha="center", va="center", fontsize=8.5,
+                text = text if cell > 0.45 else f"{count:.0f}"
+                axes.text(j, i, text, ha="center", va="center", fontsize=min(8.5, 22 * cell),
                           color="white" if rates[i, j] > 0.55 else INK)  # fmt: skip
-        axes.set_xticks(range(len(classes)), classes, rotation=40, ha="right")
-        axes.set_yticks(range(len(classes)), classes)
+        names = [short(name) for name in classes]
+        look = {"rotation": 40, "ha": "right", "rotation_mode": "anchor"}
+        axes.set_xticks(range(len(classes)), names, **({"rotation": 90} if many else look))
+        axes.set_yticks(range(len(classes)), names)
         axes.set_xlabel("decided", color=MUTED)
         axes.set_ylabel("true", color=MUTED)
         axes.spines[:].set_visible(False)
@@ -94,24 +106,23 @@ def plot_confusion(path: Path, matrix: Sequence[Sequence[int]], classes: Sequenc
 
 
 def plot_curves(path: Path, learner: Mapping[str, Any]) -> None:
-    """Plot ROC and precision-recall curves of each class, with AUC and AP in the legend."""
+    """Plot ROC and precision-recall curves of each class, with AUC and AP in one legend."""
     roc, pr = learner.get("roc") or {}, learner.get("pr") or {}
     support = {name: entry["support"] for name, entry in (learner.get("per_class") or {}).items()}
     shown = sorted(roc, key=lambda name: -support.get(name, 0))[:MOST_CLASSES]
-    with canvas(9.6, 4.9) as figure:
+    with canvas(10.4, 4.3) as figure:
         left, right = figure.subplots(1, 2)
         left.plot([0, 1], [0, 1], color=MUTED, lw=1, ls=":")
         for number, name in enumerate(shown):
             look = {"color": SERIES[number % len(SERIES)], "ls": DASHES[number // len(SERIES) % 4],
                     "lw": 1.6}  # fmt: skip
-            left.plot(roc[name]["fpr"], roc[name]["tpr"], **look,
-                      label=f"{name}, {_figure(roc[name].get('auc'))}")  # fmt: skip
+            figures = f"{_figure(roc[name].get('auc'))}  {_figure(pr.get(name, {}).get('ap'))}"
+            left.plot(roc[name]["fpr"], roc[name]["tpr"], **look, label=f"{figures}  {short(name)}")
             if name in pr:
-                right.plot(pr[name]["recall"], pr[name]["precision"], **look,
-                           label=f"{name}, {_figure(pr[name].get('ap'))}")  # fmt: skip
+                right.plot(pr[name]["recall"], pr[name]["precision"], **look)
         panels = (
-            (left, "ROC (AUC)", "false positive rate", "true positive rate"),
-            (right, "precision–recall (AP)", "recall", "precision"),
+            (left, "ROC", "false positive rate", "true positive rate"),
+            (right, "Precision–recall", "recall", "precision"),
         )
         for axes, title, x, y in panels:
             axes.set_title(title)
@@ -120,8 +131,17 @@ def plot_curves(path: Path, learner: Mapping[str, Any]) -> None:
             axes.set_xlim(-0.01, 1.01)
             axes.set_ylim(-0.01, 1.02)
             axes.grid()
-            axes.legend(fontsize=7.5, loc="lower right" if axes is left else "lower left")
+        figure.legend(loc="outside right upper", fontsize=8.5, title="AUC   AP", alignment="left")
         save_figure(figure, path)
+
+
+def short(name: str, most: int = 24) -> str:
+    """Return a class's name as figures hold it: readable, and cut where it is too long.
+
+    A dollar sign would start a formula.
+    """
+    name = readable(name).replace("$", r"\$")
+    return name if len(name) <= most else f"{name[: most - 1]}…"
 
 
 def _figure(value: float | None) -> str:
@@ -143,7 +163,7 @@ def plot_calibration(path: Path, calibration: Mapping[str, Any]) -> None:
                 name = word if not after or word == "after" else "as it came"
                 name = "after temperature" if word == "after" else name
                 upper.plot([b["confidence"] for b in kept], [b["accuracy"] for b in kept], marker,
-                           ls=dashes, color=colour, ms=5.5, lw=1.4,
+                           ls=dashes, color=colour, ms=5.5, lw=1.4, clip_on=False,
                            label=f"{name}: ECE {_figure(read_measure(ece).value)}")  # fmt: skip
         bins = [b for b in (after or before) if b["count"]]
         lower.bar([b["confidence"] for b in bins], [b["count"] for b in bins], 0.03, color=MUTED)
@@ -153,7 +173,8 @@ def plot_calibration(path: Path, calibration: Mapping[str, Any]) -> None:
         upper.set_xlim(0, 1.01)
         upper.set_ylim(0, 1.02)
         upper.grid()
-        upper.legend(loc="upper left")
+        upper.legend(loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncols=3, fontsize=8,
+                     columnspacing=1.2, borderaxespad=0.2)  # fmt: skip
         save_figure(figure, path)
 
 
@@ -179,6 +200,9 @@ def plot_gap(path: Path, rows: Sequence[Gap], metric: str, groups: str) -> None:
     with canvas(8, 1.0 + 0.5 * len(rows)) as figure:
         axes = figure.subplots()
         draw_dots(axes, [(row.name, (row.honest, row.leaky)) for row in rows], kinds)
+        if not _are_shares([measure for row in rows for measure in (row.honest, row.leaky)]):
+            axes.set_xlim(auto=True)
+            axes.autoscale(axis="x")
         axes.set_xlabel(metric_name(metric), color=MUTED)
         save_figure(figure, path)
 
@@ -195,7 +219,7 @@ def plot_importance(
         for y, (_, measure) in enumerate(shown):
             if measure.low is not None and measure.high is not None:
                 axes.plot([measure.low, measure.high], [y, y], color=INK, lw=1.3)
-        axes.set_yticks(range(len(shown)), [name for name, _ in shown])
+        axes.set_yticks(range(len(shown)), [short(name, 40) for name, _ in shown])
         axes.set_ylim(len(shown) - 0.4, -0.6)
         axes.axvline(0, color=MUTED, lw=0.8)
         axes.grid(axis="x")
@@ -260,7 +284,7 @@ def plot_scatter(path: Path, scatter: Mapping[str, Mapping[str, Any]]) -> None:
             low, high = min(true.min(), predicted.min()), max(true.max(), predicted.max())
             axes.plot([low, high], [low, high], color=MUTED, lw=1, ls=":")
             axes.plot(true, predicted, "o", color=BLUE, ms=4, alpha=0.65, mew=0)
-            axes.set_title(name)
+            axes.set_title(short(name))
             axes.set_xlabel("true", color=MUTED)
             axes.set_ylabel("predicted", color=MUTED)
             axes.grid()
@@ -275,7 +299,7 @@ def plot_shares(path: Path, rows: Sequence[tuple[str, float, float]]) -> None:
         axes.barh(places - 0.19, [row[1] for row in rows], 0.36, color=SKY, label="learned from")
         axes.barh(places + 0.19, [row[2] for row in rows], 0.36, color=ORANGE, label="predicted",
                   hatch="///", edgecolor="white")  # fmt: skip
-        axes.set_yticks(places, [row[0] for row in rows])
+        axes.set_yticks(places, [short(row[0]) for row in rows])
         axes.set_ylim(len(rows) - 0.4, -0.6)
         axes.set_xlabel("share of recordings", color=MUTED)
         axes.grid(axis="x")

@@ -10,13 +10,15 @@ import numpy.typing as npt
 
 from soundmill.audio.files import read_audio, write_audio
 from soundmill.files import read_json
-from soundmill.report.pages import readable
+from soundmill.report.pages import NARROW, readable
 from soundmill.report.style import canvas, save_figure
 
 SAMPLE_RATE = 22_050
 LONGEST_SECONDS = 15.0
-"""Of a recording on the page; longer ones are cut in the middle of what is heard first."""
+"""Of a recording on the page; of longer ones the beginning is heard."""
 FRAME, HOP, BANDS = 1024, 256, 80
+SEPARATOR = ";"
+"""Between tags or values in ``mistakes.json``, as `soundmill.classification.task` has it."""
 
 
 def show_mistakes(
@@ -43,12 +45,11 @@ def show_mistakes(
     for number, row in enumerate(data["rows"], 1):
         item: dict[str, Any] = {
             "title": _title(row["source"]),
-            "true": row.get("true") or "nothing",
+            "true": _label(row["true"], row, data["kind"]),
             "learner": data["learner"],
-            "tag": row.get("tag"),
-            "top": [(entry["class"], entry.get("probability", entry.get("value")))
-                    for entry in row["top"]],
-            "neighbours": [{"title": _title(near["source"]), "label": near["true"]}
+            "verdict": _verdict(row),
+            "top": [(entry["class"], _said(entry)) for entry in row["top"]],
+            "neighbours": [(_title(near["source"]), _label(near["true"], row, data["kind"]))
                            for near in row["neighbours"]],
             "sound": None,
             "picture": None,
@@ -61,6 +62,33 @@ def show_mistakes(
             plot_sound(folder / item["picture"], samples)
         shown.append(item)
     return shown
+
+
+def _label(text: str, row: Mapping[str, Any], kind: str) -> str:
+    """Return a true class, tags or values as the page shows them."""
+    parts = text.split(SEPARATOR) if kind != "single" else [text]
+    if kind == "regression":
+        names = [entry["class"] for entry in row["top"]]
+        parts = [f"{name} {value}" for name, value in zip(names, parts, strict=True)]
+    return ", ".join(filter(None, parts)) or "nothing"
+
+
+def _verdict(row: Mapping[str, Any]) -> tuple[str, str, str]:
+    """Return how the decision is wrong in words, the tag (if it is about one), its probability."""
+    tag = row.get("tag")
+    if tag is None:
+        return "says", "", ""
+    given = tag not in row["true"].split(SEPARATOR)
+    share = row["confidence"] if given else 1 - row["confidence"]
+    return "wrongly adds" if given else "wrongly leaves out", tag, _percent(share)
+
+
+def _said(entry: Mapping[str, Any]) -> str:
+    return f"{entry['value']:.3g}" if "value" in entry else _percent(entry["probability"])
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f}{NARROW}%"
 
 
 def _title(source: str) -> str:

@@ -9,6 +9,7 @@ from soundmill.files import read_json
 from soundmill.report.pages import write_page
 from soundmill.report.results import read_measure
 from soundmill.report.task_figures import (
+    MOST_CLASSES,
     plot_abstention,
     plot_calibration,
     plot_confusion,
@@ -29,6 +30,12 @@ from soundmill.report.task_results import (
 )
 from soundmill.status import read_table
 
+HEADINGS = {
+    "single": {"errors": "Right and wrong, by class", "mistakes": "The most confident mistakes"},
+    "multi": {"errors": "Right and wrong, by tag", "mistakes": "The most confident mistakes"},
+    "regression": {"errors": "Predicted and true values", "mistakes": "The largest errors"},
+}
+AGGREGATIONS = {"own": "as the learner does", "log_mean": "log mean"}
 Figures = list[tuple[str, str]]
 """File name beside the page, and what it shows."""
 LONGEST_TABLE = 100
@@ -71,7 +78,7 @@ def write_task_page(
         plot_gap(folder / "leak.svg", gaps, data["main_metric"], group or "recordings")
     errors = _error_figures(folder, data, best)
     trust = _trust_figures(folder, data, rows, best)
-    studies = list(studies)
+    studies, headings = list(studies), HEADINGS[data["kind"]]
     write_page(
         folder / "index.html",
         "task.html",
@@ -79,7 +86,9 @@ def write_task_page(
         corpus=corpus,
         group=group,
         lead=lead(data, rows, place),
-        contents=_contents(bool(gaps), bool(trust), bool(importance), bool(mistakes), studies),
+        kind=data["kind"],
+        headings=headings,
+        contents=_contents(headings, gaps, trust, importance, mistakes, studies),
         protocol=data["protocol"],
         interval=data["interval"],
         remarks=[*facts.get("remarks", ()), *data.get("notes", ())],
@@ -113,24 +122,29 @@ def lead(data: Mapping[str, Any], rows: Sequence[LearnerRow], place: int) -> str
     by_name = {row.name: row for row in rows}
     measure = by_name[best].measures[place]
     words = (
-        f"On {data['items']:,} recordings that it did not learn from, the best learner, {best}, "
-        f"reaches a {metric} of {measure}."
+        f"Best of {len(rows)}: {best}, with {metric} {measure} on {data['items']:,} recordings "
+        "that it did not learn from."
     )
     floors = [f"{row.name} {row.measures[place]}" for row in rows if row.family == "floor"]
-    return f"{words} Beside it the floors: {'; '.join(floors)}." if floors else words
+    return f"{words} The floors: {'; '.join(floors)}." if floors else words
 
 
 def _contents(
-    leak: bool, trust: bool, importance: bool, mistakes: bool, studies: Sequence[Mapping[str, Any]]
+    headings: Mapping[str, str],
+    gaps: Sequence[Any],
+    trust: Figures,
+    importance: Sequence[Any],
+    mistakes: Sequence[Any],
+    studies: Sequence[Mapping[str, Any]],
 ) -> list[tuple[str, str]]:
     chapters = [
         ("data", "Data and protocol", True),
         ("results", "Results", True),
-        ("leak", "What a careless split would have claimed", leak),
-        ("errors", "Right and wrong, by class", True),
-        ("trust", "Can its confidence be trusted?", trust),
-        ("importance", "What the decisions rest on", importance),
-        ("mistakes", "The most confident mistakes", mistakes),
+        ("leak", "What a careless split would have claimed", bool(gaps)),
+        ("errors", headings["errors"], True),
+        ("trust", "Can its confidence be trusted?", bool(trust)),
+        ("importance", "What the decisions rest on", bool(importance)),
+        ("mistakes", headings["mistakes"], bool(mistakes)),
         *((study["anchor"], study["title"], True) for study in studies),
         ("card", "Model card", True),
     ]
@@ -145,7 +159,11 @@ def _error_figures(folder: Path, data: Mapping[str, Any], best: str) -> Figures:
         figures.append(("confusion.svg", "Rows are the true classes, columns the decisions."))
     if learner.get("roc"):
         plot_curves(folder / "curves.svg", learner)
-        figures.append(("curves.svg", "Each class against the others, over all thresholds."))
+        few = len(learner["roc"]) <= MOST_CLASSES
+        shown = "Each" if few else f"Each of the {MOST_CLASSES} most frequent"
+        what = "tag" if data["kind"] == "multi" else "class"
+        against = "its absence" if data["kind"] == "multi" else "the others"
+        figures.append(("curves.svg", f"{shown} {what} against {against}, over all thresholds."))
     if learner.get("scatter"):
         plot_scatter(folder / "scatter.svg", learner["scatter"])
         figures.append(("scatter.svg", "Each dot is a held-out recording."))
@@ -215,4 +233,4 @@ def _aggregations(data: Mapping[str, Any]) -> tuple[list[str], list[tuple[Any, .
         (name, *(read_measure(entry.get(method)) for method in methods))
         for name, entry in entries.items()
     ]
-    return ["learner", *methods], rows
+    return ["learner", *(AGGREGATIONS.get(name, name) for name in methods)], rows

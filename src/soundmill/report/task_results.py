@@ -30,9 +30,6 @@ METRIC_NAMES = {
     "pearson": "Pearson r",
     "ccc": "concordance (CCC)",
 }
-FAMILY_NAMES = {
-    "floor": "floor", "classical": "classical", "network": "network", "ensemble": "ensemble",
-}  # fmt: skip
 
 
 def metric_name(key: str) -> str:
@@ -145,14 +142,14 @@ def comparison_rows(evaluation: Json, most: int = 12) -> list[Mapping[str, Any]]
     return sorted(rows, key=lambda row: abs(row["difference"]))[:most]
 
 
-def fold_counts(facts: Json) -> tuple[list[str], list[tuple[str, list[int]]]]:
-    """Return the folds, and for each part its number of examples in each of them."""
+def fold_counts(facts: Json) -> tuple[list[str], list[tuple[Any, ...]]]:
+    """Return the folds, and for each part a row: its name, its number of examples in each fold."""
     counts: Mapping[str, Mapping[str, Any]] = facts.get("folds") or {}
     tests: Json = facts.get("tests") or {}
     folds = [name for name in counts if name != "all" and not name.startswith("random-")]
     parts = ("train", "valid", "test")
     names = [f"{name}: {tests[name]}" if tests.get(name) else f"fold {name}" for name in folds]
-    rows = [(part, [int(counts[name].get(part) or 0) for name in folds]) for part in parts]
+    rows = [(part, *(int(counts[name].get(part) or 0) for name in folds)) for part in parts]
     return names, rows
 
 

@@ -158,13 +158,17 @@ def draw_prior(folder: Path, path: Path) -> Part:
     """Draw the share of each class among what was learned from and what was predicted."""
     data = read_json(path)
     rows = [(name, row["training"], row["predicted"]) for name, row in data["classes"].items()]
-    plot_shares(folder / "prior.svg", rows)
-    return {
+    part: Part = {
         "anchor": "prediction", "title": "Decisions on recordings without labels",
-        "words": f"{data['recordings']} recordings, {data['heard']} of them heard. "
-        "A class far more frequent than in training is a reason to listen to some of them.",
-        "figures": [("prior.svg", "Share of each class.")], "tables": [],
+        "words": f"{data['recordings']} recordings, {data['heard']} of them heard.",
+        "figures": [], "tables": [],
     }  # fmt: skip
+    if "interval" not in data:  # of a regression: means, which are no shares
+        heads = ["value", "mean learned from", "mean predicted"]
+        return {**part, "tables": [("Mean values", heads, rows)]}
+    plot_shares(folder / "prior.svg", rows)
+    part["words"] += " A class far more frequent than in training is a reason to listen to some."
+    return {**part, "figures": [("prior.svg", "Share of the recordings that have each class.")]}
 
 
 STUDIES = {
