@@ -7,12 +7,14 @@ import pytest
 import soundfile
 import torch
 from harness import melody
+from heard_task import CLASSES, build, sound
 
 from soundmill.cache import Cache
 from soundmill.music.model import MusicTransformer, save_model
 from soundmill.music.network_options import NetworkOptions
 from soundmill.notes import make_notes, read_midi, read_notes_csv, to_sequence, write_midi
 from soundmill.records import write_records
+from soundmill.status import read_table
 
 
 def soundmill(folder, *arguments):
@@ -91,6 +93,46 @@ def test_an_error_is_one_clear_message(folder, arguments, said):
     assert done.returncode == 1
     assert done.stderr.startswith("error: ") and said in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.fixture(scope="module")
+def heard(tmp_path_factory):
+    """Trained classifiers, and recordings they have not heard."""
+    folder = tmp_path_factory.mktemp("heard")
+    build(folder, classical=("forest",))
+    for number, kind in enumerate(CLASSES):
+        soundfile.write(folder / f"{kind}.flac", sound(kind, 500 + number), 16_000)
+    (folder / "words.mp3").write_text("no music at all\n" * 90)
+    return folder
+
+
+@pytest.mark.parametrize("model", ["learners/forest/model", "learners/net/folds/all/model"])
+def test_classify_names_the_likeliest_class_of_each_file(heard, model):
+    said = ok(heard, "classify", model, *(f"{kind}.flac" for kind in CLASSES), "--top", 1)
+    lines = said.splitlines()
+    assert [line.split()[:2] for line in lines] == [[f"{kind}.flac", kind] for kind in CLASSES]
+    assert all(line.endswith(" %") and line.count("%") == 1 for line in lines)
+
+
+def test_a_bad_recording_does_not_lose_the_others(heard):
+    files = ("bass.flac", "words.mp3", "nowhere.wav", "noise.flac")
+    model = "learners/forest/model"
+    done = soundmill(heard, "classify", model, *files, "--table", "out/table.csv")
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert [line.split()[0] for line in done.stdout.splitlines()] == ["bass.flac", "noise.flac"]
+    assert "words.mp3" in done.stderr and "nowhere.wav" in done.stderr
+    assert "2 of 4 recordings could not be decided on" in done.stderr
+    rows = read_table(heard / "out/table.csv")
+    assert [row["file"] for row in rows] == ["bass.flac", "noise.flac"]
+    for row in rows:
+        assert sum(float(row[name]) for name in CLASSES) == pytest.approx(1, abs=1e-5)
+
+
+@pytest.mark.parametrize(("folder", "said"), [("learners/forest", "holds no model"),
+                                             ("songs", "folds/all/model")])  # fmt: skip
+def test_classify_says_which_folder_is_wanted(heard, folder, said):
+    done = soundmill(heard, "classify", folder, "bass.flac")
+    assert done.returncode == 1 and done.stderr.startswith("error: ") and said in done.stderr
 
 
 def test_a_damaged_shard_is_found(folder):

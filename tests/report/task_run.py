@@ -53,9 +53,9 @@ def write_task_run(root, kind, *, source="r.mp3", leaky=True, network=True, soun
     )
     left_out = [{"id": "x", "source": source, "reason": "no label"}]
     write_prepared(root / "task", task, left_out)
-    tables = {"majority": floor(task), "forest": predict(task, 2, 1)}
+    tables = {"majority": floor(task), "forest": predict(task, 1, 1)}
     if network:
-        tables["cnn"] = predict(task, 1.5, 2, seeds=(1, 2, 3), segments=3)
+        tables["cnn"] = predict(task, 0.8, 2, seeds=(1, 2, 3), segments=3)
     ensembles = {"both": EnsembleOptions(members=("forest", "cnn"))} if network else {}
     families = {"majority": "floor", "forest": "classical", "cnn": "network"}
     learners = {}

@@ -138,7 +138,11 @@ def test_a_mistake_is_put_into_the_words_of_its_kind(pages):
     said = {}
     for kind in KINDS:
         root, page, _ = pages[kind]
-        facts = [" ".join(text.split()) for text in texts(page, "p") if "Labelled" in text]
+        facts = [
+            " ".join(text.replace("\u202f", "~").split())
+            for text in texts(page, "p")
+            if "Labelled" in text
+        ]
         said[kind] = facts[0].replace(" ;", ";").replace(" .", ".").replace(" ,", ",")
         first = read_json(root / "mistakes.json")["rows"][0]
         assert len(facts) == 4
@@ -146,14 +150,13 @@ def test_a_mistake_is_put_into_the_words_of_its_kind(pages):
         if kind == "single":
             assert f"Labelled {first['true']};" in said[kind]
             assert (
-                f"says {first['top'][0]['class']} {100 * first['confidence']:.0f}\u202f%"
-                in said[kind]
+                f"says {first['top'][0]['class']} {100 * first['confidence']:.0f}~%" in said[kind]
             )
         elif kind == "multi":
             given = first["tag"] not in first["true"].split(";")
             share = first["confidence"] if given else 1 - first["confidence"]
             word = "wrongly adds" if given else "wrongly leaves out"
-            assert f"{word} {first['tag']} {100 * share:.0f}\u202f%." in said[kind]
+            assert f"{word} {first['tag']} {100 * share:.0f}~%." in said[kind]
         else:
             true = first["true"].split(";")
             assert f"Labelled valence {true[0]}, <u>arousal</u> {true[1]};" in said[kind]

@@ -36,6 +36,7 @@ class PitchShift(Augmentation):
     """Another pitch at the same tempo."""
 
     kind: Literal["pitch_shift"] = "pitch_shift"
+    """The change."""
     semitones: float = Field(2.0, gt=0, le=24)
     """Largest shift up or down, semitones."""
 
@@ -44,6 +45,7 @@ class TimeStretch(_Range):
     """Another tempo at the same pitch."""
 
     kind: Literal["time_stretch"] = "time_stretch"
+    """The change."""
     low: float = Field(0.85, ge=0.25, le=4)
     """Slowest tempo, as a factor."""
     high: float = Field(1.15, ge=0.25, le=4)
@@ -54,6 +56,7 @@ class Equaliser(Augmentation):
     """Seven bands louder or softer."""
 
     kind: Literal["equaliser"] = "equaliser"
+    """The change."""
     decibels: float = Field(9.0, gt=0, le=40)
     """Largest gain of a band up or down, dB."""
 
@@ -62,6 +65,7 @@ class Compression(_Range):
     """Loud parts softened by a limiter, then the whole raised to its old peak."""
 
     kind: Literal["compression"] = "compression"
+    """The change."""
     low: float = Field(-24.0, ge=-60, lt=0)
     """Lowest threshold, dB below the peak: the strongest compression."""
     high: float = Field(-6.0, ge=-60, lt=0)
@@ -72,6 +76,7 @@ class Codec(Augmentation):
     """What MP3 takes away; encoded and decoded, without its delay."""
 
     kind: Literal["codec"] = "codec"
+    """The change."""
     bit_rates: tuple[int, ...] = Field((16, 24, 32, 48, 64), min_length=1)
     """Bit rates to choose from, kilobits a second."""
 
@@ -90,6 +95,7 @@ class Noise(_Range):
     """Noise at a signal-to-noise ratio."""
 
     kind: Literal["noise"] = "noise"
+    """The change."""
     low: float = Field(5.0, ge=-30, le=100)
     """Lowest signal-to-noise ratio in dB: the loudest noise."""
     high: float = Field(30.0, ge=-30, le=100)
@@ -102,6 +108,7 @@ class Reverb(_Range):
     """A room around the sound, which keeps its length."""
 
     kind: Literal["reverb"] = "reverb"
+    """The change."""
     low: float = Field(0.2, ge=0.1, le=15)
     """Shortest reverberation time (RT60), seconds."""
     high: float = Field(1.5, ge=0.1, le=15)
@@ -116,6 +123,7 @@ class Gain(Augmentation):
     """Louder or softer as a whole; nothing is clipped."""
 
     kind: Literal["gain"] = "gain"
+    """The change."""
     decibels: float = Field(12.0, gt=0, le=60)
     """Largest gain up or down, dB."""
 

@@ -131,7 +131,7 @@ def build_ensemble(
         for member in options.members
     ]
     valid, lost_valid = _align([member[0] for member in members])
-    test, _ = _align([member[1] for member in members])
+    test, lost = _align([member[1] for member in members])
     if not len(test[0]):
         raise InputError(
             f"ensemble {name!r}: no recording is predicted by all of {list(options.members)}."
@@ -155,16 +155,11 @@ def build_ensemble(
             )
             ids = [task.ids[row] for row in here[0].rows]
             tables_out.append(make_predictions(ids, values, fold=fold, part=part))
-    # of the leaky folds, those a member does not run are not missed
-    _, lost = _align([_of_folds(member[1], folds) for member in members])
-    use = fit(options, task.kind, [_of_folds(side, task.honest_folds) for side in test])
+    honest = [side.where(np.isin(side.folds, task.honest_folds)) for side in test]
+    use = fit(options, task.kind, honest)
     if lost or lost_valid:
         notes.append(f"{name}: {lost} tested recordings lack the prediction of a member")
     return Ensemble(pd.concat(tables_out, ignore_index=True), fitted, use, lost, notes)
-
-
-def _of_folds(side: Predicted, folds: Sequence[str]) -> Predicted:
-    return side.where(np.isin(side.folds, folds))
 
 
 def _align(sides: Sequence[Predicted]) -> tuple[list[Predicted], int]:

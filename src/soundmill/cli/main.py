@@ -131,7 +131,10 @@ def render(
 def classify(
     model: Annotated[
         Path,
-        typer.Argument(help="Model folder: results/classification/TASK/learners/LEARNER/model."),
+        typer.Argument(
+            help="Model folder: results/classification/TASK/learners/LEARNER/model; of a network "
+            ".../LEARNER/folds/all/model."
+        ),
     ],
     recordings: Annotated[list[Path], typer.Argument(help="Recordings in any format.")],
     top: Annotated[int, typer.Option(min=1, help="Classes to name, the likeliest first.")] = 3,

@@ -1,8 +1,6 @@
 """Labels: from a CSV, from the folders a recording lies in, or from its file name."""
 
-import csv
 import difflib
-import io
 import os
 import re
 import string
@@ -18,6 +16,7 @@ from soundmill.corpus.names import audio_suffix, without_suffix
 from soundmill.corpus.options import SKIP, LabelOptions, pattern_fields
 from soundmill.errors import InputError
 from soundmill.log import logger
+from soundmill.spreadsheets import read_csv
 from soundmill.status import Row
 
 Labels = dict[str, Row]
@@ -187,7 +186,7 @@ def labels_from_csv(
         For no header, a wrong key column, a key that fits several recordings or labels one
         differently twice, or when no row fits.
     """
-    header, rows = _read_csv(Path(path))
+    header, rows = read_csv(path, "labels.csv")
     find = _finder(recordings)
     if key not in header:
         raise InputError(_wrong_key(path, key, header, find))
@@ -228,44 +227,6 @@ def labels_from_csv(
         logger.warning("%s: %d rows name no recording: %s", path, len(unknown), shown)
     _warn_missing(str(path), len(recordings) - len(labels), len(recordings), "have no row")
     return labels, list(columns.values())
-
-
-def _read_csv(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
-    """Return header and rows (line number, cells), whatever program wrote the file."""
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"labels.csv: {path} cannot be read ({error.strerror})") from error
-    encodings = ("utf-16",) if data[:2] in (b"\xff\xfe", b"\xfe\xff") else ("utf-8-sig", "cp1252")
-    for encoding in encodings:
-        try:
-            text = data.decode(encoding)
-            break
-        except UnicodeDecodeError:
-            continue
-    else:
-        raise InputError(f"{path} is not a text file; save it as CSV in UTF-8")
-    first = text.lstrip().partition("\n")[0]
-    delimiter = max(",;\t|", key=first.count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-    try:
-        rows = [(reader.line_num, cells) for cells in reader if any(map(str.strip, cells))]
-    except csv.Error as error:
-        raise InputError(f"{path}, line {reader.line_num}: {error}") from error
-    if not rows:
-        raise InputError(f"{path} is empty; it needs a header such as 'file,label' and rows")
-    header = [name.strip() for name in rows[0][1]]
-    twice = [name for name, count in Counter(header).items() if name and count > 1]
-    if twice:
-        raise InputError(f"{path}: two columns are named {twice[0]!r}; rename one")
-    for line, cells in rows[1:]:
-        if len(cells) > len(header):
-            raise InputError(
-                f"{path}, line {line}: {len(cells)} cells, but the header has {len(header)}; "
-                f"put quotes around values that hold {delimiter!r}"
-            )
-        cells.extend([""] * (len(header) - len(cells)))
-    return header, rows[1:]
 
 
 def _finder(recordings: Iterable[Recording]) -> Callable[[str], list[Recording]]:

@@ -27,6 +27,7 @@ from soundmill.report.task_results import Gap, LearnerRow, metric_name
 FAMILIES = {"floor": (VERMILLION, "X"), "classical": (BLUE, "o"), "network": (GREEN, "s"),
             "ensemble": (PURPLE, "D")}  # fmt: skip
 DASHES = ("-", "--", "-.", ":")
+MOST_TICKS = 8
 MOST_CLASSES = 12
 """Curves are drawn for this many classes at most: those with the most examples."""
 
@@ -116,8 +117,8 @@ def plot_curves(path: Path, learner: Mapping[str, Any]) -> None:
         for number, name in enumerate(shown):
             look = {"color": SERIES[number % len(SERIES)], "ls": DASHES[number // len(SERIES) % 4],
                     "lw": 1.6}  # fmt: skip
-            figures = f"{_figure(roc[name].get('auc'))}  {_figure(pr.get(name, {}).get('ap'))}"
-            left.plot(roc[name]["fpr"], roc[name]["tpr"], **look, label=f"{figures}  {short(name)}")
+            areas = f"{_figure(roc[name].get('auc'))}, {_figure(pr.get(name, {}).get('ap'))}"
+            left.plot(roc[name]["fpr"], roc[name]["tpr"], **look, label=f"{short(name)} ({areas})")
             if name in pr:
                 right.plot(pr[name]["recall"], pr[name]["precision"], **look)
         panels = (
@@ -131,7 +132,7 @@ def plot_curves(path: Path, learner: Mapping[str, Any]) -> None:
             axes.set_xlim(-0.01, 1.01)
             axes.set_ylim(-0.01, 1.02)
             axes.grid()
-        figure.legend(loc="outside right upper", fontsize=8.5, title="AUC   AP", alignment="left")
+        figure.legend(loc="outside right upper", fontsize=8.5, title="(AUC, AP)")
         save_figure(figure, path)
 
 
@@ -200,7 +201,9 @@ def plot_gap(path: Path, rows: Sequence[Gap], metric: str, groups: str) -> None:
     with canvas(8, 1.0 + 0.5 * len(rows)) as figure:
         axes = figure.subplots()
         draw_dots(axes, [(row.name, (row.honest, row.leaky)) for row in rows], kinds)
-        if not _are_shares([measure for row in rows for measure in (row.honest, row.leaky)]):
+        if _are_shares([measure for row in rows for measure in (row.honest, row.leaky)]):
+            axes.set_xlim(0, 1.03)  # a mark at 1 keeps off the figures beside it
+        else:
             axes.set_xlim(auto=True)
             axes.autoscale(axis="x")
         axes.set_xlabel(metric_name(metric), color=MUTED)
@@ -251,14 +254,16 @@ def plot_lines(
             axes.set_xlabel(x_label, color=MUTED)
             if log:
                 axes.set_xscale("log")
-                ticks = sorted({value for x, _ in lines.values() for value in x})
+            ticks = sorted({value for x, _ in lines.values() for value in x})
+            if len(ticks) <= MOST_TICKS:
                 axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
                 axes.minorticks_off()
             axes.grid()
         for axes in grid[len(panels) :]:
             axes.set_visible(False)
         grid[0].set_ylabel(y_label, color=MUTED)
-        grid[0].legend(fontsize=8)
+        handles, labels = grid[0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside upper left", ncols=4, fontsize=8.5)
         save_figure(figure, path)
 
 

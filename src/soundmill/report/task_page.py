@@ -75,7 +75,7 @@ def write_task_page(
     plot_learners(folder / "learners.svg", rows, place, data["main_metric"])
     gaps = leaky_rows(data)
     if gaps:
-        plot_gap(folder / "leak.svg", gaps, data["main_metric"], group or "recordings")
+        plot_gap(folder / "leak.svg", gaps, data["main_metric"], group or "copy")
     errors = _error_figures(folder, data, best)
     trust = _trust_figures(folder, data, rows, best)
     studies, headings = list(studies), HEADINGS[data["kind"]]
@@ -122,8 +122,8 @@ def lead(data: Mapping[str, Any], rows: Sequence[LearnerRow], place: int) -> str
     by_name = {row.name: row for row in rows}
     measure = by_name[best].measures[place]
     words = (
-        f"Best of {len(rows)}: {best}, with {metric} {measure} on {data['items']:,} recordings "
-        "that it did not learn from."
+        f"Best of {len(rows)} learners: {best}, with {metric} {measure} on {data['items']:,} "
+        "recordings that it did not learn from."
     )
     floors = [f"{row.name} {row.measures[place]}" for row in rows if row.family == "floor"]
     return f"{words} The floors: {'; '.join(floors)}." if floors else words
@@ -196,7 +196,7 @@ def _class_counts(task: Path) -> tuple[list[str], list[tuple[Any, ...]]] | None:
     rows = read_table(path)
     first = [row for row in rows if row["fold"] == rows[0]["fold"]]
     parts = ("train", "valid", "test")
-    return ["class", *parts], [(row["class"], *(int(row[part]) for part in parts)) for row in first]
+    return list(parts), [(row["class"], *(int(row[part]) for part in parts)) for row in first]
 
 
 def _left_out(facts: Mapping[str, Any]) -> list[tuple[str, int]]:

@@ -112,7 +112,7 @@ def draw_robustness(folder: Path, path: Path) -> Part:
     return {
         "anchor": "robustness", "title": "When recordings get worse",
         "words": f"{data['items']} held-out recordings, changed and heard anew. Unchanged: {calm}.",
-        "figures": [("robustness.svg", f"{metric_name(data['metric'])} with 95 % intervals.")],
+        "figures": [("robustness.svg", f"The {metric_name(data['metric'])}, with 95 % intervals.")],
         "tables": [],
     }  # fmt: skip
 
@@ -135,7 +135,7 @@ def draw_transfer(folder: Path, path: Path) -> Part:
         "anchor": "transfer", "title": "What another task's network is worth",
         "words": f"The same recordings and {data['seeds']} draws for all; the first "
         f"{data['freeze']} blocks are frozen, or all learn at {data['rate_factor']:g} of the rate.",
-        "figures": [("transfer.svg", f"{metric} over the number of labelled recordings.")],
+        "figures": [("transfer.svg", f"The {metric} over the number of labelled recordings.")],
         "tables": [("Learning curve", ["recordings", "start", metric, "against scratch"], table)],
     }  # fmt: skip
 
