@@ -44,7 +44,7 @@ def sound(kind, seed, seconds=1.2):
 def build(folder, classical=("forest", "parts"), network=True):
     """Lay out a corpus ``songs`` as the workflow does, a task, and learners of it.
 
-    Artist dan is what fold 0 tests. Returns the ids in the order of the task.
+    Fold 0 tests artist dan, fold 1 artist cem. Returns the ids in the order of the task.
     """
     corpus = folder / "songs"
     wav = corpus / "wav/0"
@@ -70,8 +70,9 @@ def build(folder, classical=("forest", "parts"), network=True):
     )  # fmt: skip
     compute_spectra_bucket(corpus / "recordings.csv", wav, *pair, options=SPECTRA, **common)
     targets = np.array([row.pop("class") for row in examples])
-    part = np.array(["test" if row["group"] == "dan" else "train" for row in examples])
-    folds = {"0": part, "all": np.full(len(part), "train")}
+    groups = np.array([row["group"] for row in examples])
+    tested = {"0": "dan", "1": "cem", "all": ""}
+    folds = {fold: np.where(groups == who, "test", "train") for fold, who in tested.items()}
     write_task(folder / "task", Task("single", list(CLASSES), examples, targets, folds))
     for name in classical:
         out = folder / "learners" / name
@@ -81,7 +82,7 @@ def build(folder, classical=("forest", "parts"), network=True):
             out / "predictions.parquet", out / "training.json", out / "model", options, seed=1,
             descriptors=DESCRIPTORS.model_dump(mode="json"),
         )  # fmt: skip
-    for fold in ("0", "all") if network else ():
+    for fold in folds if network else ():
         out = folder / "learners/net/folds" / fold
         outputs = Outputs(
             out / "predictions.parquet", out / "training.json", out / "curves.csv", out / "model"

@@ -22,14 +22,16 @@ def decided(heard, name, ids, fold=None):
     return np.stack([decide_file(heard / f"songs/wav/0/{key}.wav", decider) for key in ids])
 
 
+@pytest.mark.parametrize("fold", ["0", "1"])
 @pytest.mark.parametrize("name", ["forest", "parts", "net"])
-def test_a_file_is_decided_on_as_its_stored_features_are(heard, name):
+def test_a_file_is_decided_on_as_its_stored_features_are(heard, name, fold):
     """The held-out predictions of the training are what the learner of that fold hears."""
     folder = heard / f"learners/{name}"
-    folder = folder / "folds/0" if name == "net" else folder
+    folder = folder / f"folds/{fold}" if name == "net" else folder
     table = recordings_of(read_predictions([folder / "predictions.parquet"]))
+    table = table[table["fold"] == fold]
     assert len(table) == 3
-    found = decided(heard, name, table["id"], "0")
+    found = decided(heard, name, table["id"], fold)
     np.testing.assert_allclose(found, values_of(table), atol=1e-3)
     assert np.ptp(found) > 0.3  # not three times the same
 

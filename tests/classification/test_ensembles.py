@@ -139,6 +139,16 @@ def test_recordings_a_member_lacks_are_counted():
     assert "r0003" not in set(found.table["id"])
 
 
+def test_leaky_folds_that_a_member_does_not_run_are_not_missed():
+    task = make_task(items=32, leaky=1)
+    tables = {"a": predict(task, seed=1), "b": predict(task, seed=2)}
+    assert "random-0" in set(build_ensemble("e", task, tables, MEAN).table["fold"])
+    tables["b"] = tables["b"][tables["b"]["fold"] != "random-0"]
+    found = build_ensemble("e", task, tables, MEAN)
+    assert found.missing == 0 and found.notes == []
+    assert set(found.table["fold"]) == set(task.honest_folds)
+
+
 @pytest.mark.parametrize("kind", ["single", "regression"])
 def test_the_combination_for_use_survives_json(kind):
     task = make_task(kind, items=64)
