@@ -85,6 +85,7 @@ rule train_classical:
         code=code("classification/train_classical"),
         options=learner_options,
         descriptors=task_descriptors,
+        decode=task_decode,
         seed=task_seed,
     message:
         "training {wildcards.learner} for {wildcards.task}"
@@ -123,6 +124,7 @@ rule train_network:
         code=code("classification/train_network"),
         options=learner_options,
         spectra=task_spectra,
+        decode=task_decode,
         seed=task_seed,
         state="results/.state/classification/{task}/{learner}/{fold}",
     message:

@@ -55,17 +55,31 @@ def megabytes(amount):
     return lambda wildcards, attempt: amount * attempt
 
 
-def code(script):
+@functools.cache
+def code_of(script):
     """Return the fingerprint of a script and of all it imports from the package."""
     return fingerprint(f"scripts/{script}.py", ROOT)
 
 
-def page_code(script):
+@functools.cache
+def page_code_of(script):
     """Return the fingerprint of a script that fills templates, with the templates."""
-    digest = hashlib.sha256(code(script).encode())
+    digest = hashlib.sha256(code_of(script).encode())
     for path in sorted((ROOT / "src/soundmill/report/templates").iterdir()):
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
+
+
+# asked for only when a job needs it: a job's own process, which parses all rules again, then reads
+# the code of one of them
+def code(script):
+    """Return a function of wildcards that gives the fingerprint of a script."""
+    return lambda wildcards: code_of(script)
+
+
+def page_code(script):
+    """Return a function of wildcards that gives that of a script that fills templates."""
+    return lambda wildcards: page_code_of(script)
 
 
 def corpus_options(section):
@@ -221,6 +235,11 @@ task_options = of_task(lambda task: part_of_task(task.options))
 task_seed = of_task(lambda task: task.options.seed)
 task_descriptors = of_task(
     lambda task: plain(CONFIG.descriptors[task.options.descriptors])
+)
+task_decode = of_task(
+    lambda task: (
+        plain(CORPORA[task.options.corpus].decode) if task.options.corpus else None
+    )
 )
 task_spectra = of_task(lambda task: plain(CONFIG.spectra[task.options.spectra]))
 learner_options = of_learner(

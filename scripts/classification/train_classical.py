@@ -17,4 +17,5 @@ with job_log(snakemake.log[0]):
         code=snakemake.params.code,
         threads=snakemake.threads,
         descriptors=snakemake.params.descriptors,
+        decode=snakemake.params.decode,
     )

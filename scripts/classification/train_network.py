@@ -24,4 +24,5 @@ with job_log(snakemake.log[0]):
         start=Path(files.start[0]) if files.start else None,
         code=params.code,
         threads=snakemake.threads,
+        decode=params.decode,
     )

@@ -11,6 +11,8 @@ from heard_task import CLASSES, DESCRIPTORS, RATE, SPECTRA, sound
 
 from soundmill.classification.deciding import Decider, decide_file, hear, load_decider, phrase
 from soundmill.classification.predictions import read_predictions, recordings_of, values_of
+from soundmill.corpus.decode import decode_file
+from soundmill.corpus.decode_options import DecodeOptions
 from soundmill.errors import InputError
 from soundmill.files import read_json
 
@@ -103,3 +105,34 @@ def test_a_decision_in_words():
     assert said("multi", values=np.array([0.9, 0.2, 0.5])) == "a 90 %, c 50 %"
     assert said("multi", values=values / 2) == "b 35 %"  # none holds: the likeliest
     assert said("regression", values=np.array([-1.23456, 0, 20])) == "a -1.23, b 0, c 20"
+
+
+@pytest.mark.parametrize("name", ["forest", "net"])
+def test_a_file_is_decoded_as_the_corpus_was(heard, tmp_path, name):
+    """What the corpus' decoding took away must not be heard from a new file either."""
+    place = f"learners/{name}" + ("/folds/all/model" if name == "net" else "/model")
+    model = tmp_path / "model"
+    shutil.copytree(heard / place, model)
+    config = read_json(model / "config.json")
+    options = DecodeOptions(sample_rate=4000, trim_silence=True)
+    (model / "config.json").write_text(json.dumps(config | {"decode": options.model_dump()}))
+    padded = np.concatenate([sound("noise", 5), np.zeros(3 * RATE, np.float32)])
+    soundfile.write(tmp_path / "noise.wav", padded, RATE)
+    decode_file(tmp_path / "noise.wav", tmp_path / "decoded.wav", options)
+
+    found = decide_file(tmp_path / "noise.wav", load_decider(model))
+    plain = load_decider(heard / place)
+    np.testing.assert_allclose(found, decide_file(tmp_path / "decoded.wav", plain), atol=1e-6)
+    assert np.abs(found - decide_file(tmp_path / "noise.wav", plain)).max() > 1e-3
+
+
+def test_a_file_the_corpus_would_reject_is_refused_with_the_reason(heard, tmp_path):
+    model = tmp_path / "model"
+    shutil.copytree(heard / "learners/forest/model", model)
+    config = read_json(model / "config.json")
+    (model / "config.json").write_text(
+        json.dumps(config | {"decode": DecodeOptions().model_dump()})
+    )
+    soundfile.write(tmp_path / "silent.wav", np.zeros(RATE, np.float32), RATE)
+    with pytest.raises(InputError, match=r"silent\.wav.*silent"):
+        decide_file(tmp_path / "silent.wav", load_decider(model))

@@ -46,6 +46,7 @@ def train_classical(
     code: str = "",
     threads: int = 1,
     descriptors: Mapping[str, Any] | None = None,
+    decode: Mapping[str, Any] | None = None,
 ) -> None:
     """Train on each fold, predict what was held out, and write the model that learned everything.
 
@@ -64,7 +65,8 @@ def train_classical(
     model : folder to write: ``model.onnx``, ``model.skops``, ``config.json`` and, to weigh the
         descriptors by, the learner of each fold's test part, ``folds/<fold>.skops``.
     threads : they do not change the result. code : fingerprint, noted in ``config.json``.
-    descriptors : options the descriptors were computed with, for whoever uses the model.
+    descriptors, decode : options the descriptors were computed with and the recordings decoded,
+        for whoever uses the model.
 
     Raises
     ------
@@ -97,6 +99,7 @@ def train_classical(
             "kind": chosen.options.kind, "task": task.kind, "classes": task.classes,
             "columns": columns, "level": options.level, "aggregation": options.aggregation,
             "options": chosen.options.model_dump(mode="json"), "descriptors": descriptors,
+            "decode": decode,
             "examples": len(task), "seed": seed, "export": export, "code": code,
             "versions": _versions(),
         },

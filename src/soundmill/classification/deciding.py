@@ -5,6 +5,7 @@ purpose to see how decisions hold.
 """
 
 import os
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from soundmill.corpus.decode_options import DecodeOptions
 from soundmill.errors import InputError
 from soundmill.features.descriptor_options import DescriptorOptions
 from soundmill.features.spectra_options import SpectraOptions
@@ -42,6 +44,8 @@ class Decider:
     classes: list[str]
     hearing: Hearing
     decide: Callable[[Any], Values]
+    decode: DecodeOptions | None = None
+    """How the recordings it learned from were decoded; None where that is not known."""
 
 
 def load_decider(folder: str | os.PathLike[str], fold: str | None = None) -> Decider:
@@ -65,7 +69,7 @@ def load_decider(folder: str | os.PathLike[str], fold: str | None = None) -> Dec
     if not isinstance(config, dict) or "classes" not in config:
         raise InputError(f"{folder} holds a model that is no classifier; give {WHERE}")
     if "spectra" in config:
-        return _network(folder)
+        return _network(folder, config)
     if not config.get("descriptors"):
         raise InputError(f"{folder} learned from a ready table, so it cannot hear recordings")
     return _classical(folder, config, fold)
@@ -86,14 +90,20 @@ def hear(samples: npt.NDArray[np.float32], sample_rate: int, hearing: Hearing) -
     return describe(samples, hearing)
 
 
-def _network(folder: Path) -> Decider:
+def _network(folder: Path, config: dict[str, Any]) -> Decider:
     from soundmill.classification.network_model import load_network
 
     network = load_network(folder)
-    options = SpectraOptions(**network.config["spectra"])
-    return Decider(
-        network.config["kind"], network.classes, options, lambda heard: network.predict(heard)[2]
-    )
+    options = SpectraOptions(**config["spectra"])
+
+    def decide(heard: Any) -> Values:
+        return network.predict(heard)[2]
+
+    return Decider(config["kind"], network.classes, options, decide, _decode_options(config))
+
+
+def _decode_options(config: dict[str, Any]) -> DecodeOptions | None:
+    return DecodeOptions(**config["decode"]) if config.get("decode") else None
 
 
 def _classical(folder: Path, config: dict[str, Any], fold: str | None) -> Decider:
@@ -124,21 +134,28 @@ def _classical(folder: Path, config: dict[str, Any], fold: str | None) -> Decide
         values = predict(pd.DataFrame(rows, columns=names))
         return aggregate(values, config["aggregation"], config["task"])
 
-    return Decider(config["task"], list(config["classes"]), options, decide)
+    classes = list(config["classes"])
+    return Decider(config["task"], classes, options, decide, _decode_options(config))
 
 
 def decide_file(path: str | os.PathLike[str], decider: Decider) -> Values:
-    """Decide on one recording of any format.
+    """Decide on one recording of any format, decoded as those were that the learner knows.
 
     Raises
     ------
     InputError
-        When it cannot be read.
+        When it cannot be read, or would have been rejected from the corpus.
     """
     from soundmill.audio.files import read_audio
 
     rate = decider.hearing.sample_rate
-    samples, _ = read_audio(path, sample_rate=rate)
+    with tempfile.TemporaryDirectory() as folder:
+        if decider.decode:
+            from soundmill.corpus.decode import decode_file
+
+            decode_file(path, Path(folder, "decoded.wav"), decider.decode)
+            path = Path(folder, "decoded.wav")
+        samples, _ = read_audio(path, sample_rate=rate)
     return decider.decide(hear(samples[0], rate, decider.hearing))
 
 

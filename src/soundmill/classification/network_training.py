@@ -5,6 +5,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -63,6 +64,7 @@ def train_network(
     start: Path | None = None,
     code: str = "",
     threads: int | None = None,
+    decode: Mapping[str, Any] | None = None,
 ) -> None:
     """Train all seeds of a network on one fold and write what it decides on the other parts.
 
@@ -82,6 +84,7 @@ def train_network(
     start : model folder another task lends, where ``options.start_from`` asks for one.
     code : fingerprint of the code; a state made by other code is discarded.
     threads : CPU threads; None leaves torch's choice.
+    decode : options the recordings were decoded with, for whoever uses the model.
 
     Raises
     ------
@@ -123,6 +126,7 @@ def train_network(
         frame_rate=material.frame_rate,
         spectra=spectra_options.model_dump(mode="json"),
     )
+    config["decode"] = decode
     save_network(outputs.model, [copy_state(one.network) for one in fitted], config)
     shutil.rmtree(state)
 

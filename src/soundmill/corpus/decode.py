@@ -135,6 +135,22 @@ def _check_content(source: Path, sha256: str) -> None:
         raise UnreadableError("the file changed while the pipeline ran; run it again")
 
 
+def decode_file(
+    source: str | os.PathLike[str], target: str | os.PathLike[str], options: DecodeOptions
+) -> None:
+    """Decode one recording to a WAV file, as those of a corpus are.
+
+    Raises
+    ------
+    InputError
+        When it cannot be used, with the reason that a manifest would state.
+    """
+    try:
+        _decode(Path(source), Path(target), options)
+    except RejectedError as error:
+        raise InputError(f"{os.fspath(source)} {error}") from error
+
+
 def _decode(source: Path, target: Path, options: DecodeOptions) -> dict[str, Any]:
     """Write one WAV file, block by block, and return its row's values."""
     two_passes = options.trim_silence or options.loudness is not None
