@@ -20,6 +20,13 @@ KINDS = {
     "multi": "any number of {count} tags",
     "regression": "the values of {count} targets",
 }
+NAMES = {
+    "map": "mean average precision", "macro_f1": "macro F1", "macro_auc": "macro AUC",
+    "micro_auc": "micro AUC", "r2": "R²", "mae": "mean absolute error", "rmse": "RMSE",
+    "ccc": "concordance correlation", "log_loss": "log-loss", "top3_accuracy": "top-3 accuracy",
+    "macro_f1_fitted": "macro F1 with fitted thresholds",
+}  # fmt: skip
+"""Metrics in the words of the card, where their names are abbreviations."""
 MOST_NAMES = 60
 """Class names a card lists at most."""
 NOT_STATED = "Not stated. Fill in 'card.{option}' of the task's options."
@@ -116,10 +123,13 @@ def _data(data: Json, facts: Json, options: ModelCardOptions) -> list[str]:
     support = data["learners"][data["best"]["overall"]].get("per_class")
     if support:
         rows = sorted(((row["support"], name) for name, row in support.items()), reverse=True)
-        texts.append(
-            f"Held-out recordings by class: from {rows[0][0]} ({rows[0][1]}) to {rows[-1][0]} "
-            f"({rows[-1][1]})."
+        alike = rows[0][0] == rows[-1][0]
+        words = (
+            f"{rows[0][0]} of each"
+            if alike
+            else (f"from {rows[0][0]} ({rows[0][1]}) to {rows[-1][0]} ({rows[-1][1]})")
         )
+        texts.append(f"Held-out recordings by class: {words}.")
     return texts
 
 
@@ -219,7 +229,7 @@ def _ethics(options: ModelCardOptions) -> list[str]:
 
 
 def _word(metric: str) -> str:
-    return metric.replace("_", " ")
+    return NAMES.get(metric, metric.replace("_", " "))
 
 
 def _measure(entry: Json) -> str:

@@ -156,7 +156,11 @@ def _error_figures(folder: Path, data: Mapping[str, Any], best: str) -> Figures:
     figures: Figures = []
     if learner.get("confusion"):
         plot_confusion(folder / "confusion.svg", learner["confusion"], data["classes"])
-        figures.append(("confusion.svg", "Rows are the true classes, columns the decisions."))
+        words = "Rows are the true classes, columns the decisions."
+        trainings = max(map(len, (learner.get("seeds") or {"": [1]}).values()))
+        if trainings > 1:
+            words += f" The counts of its {trainings} trainings are added up."
+        figures.append(("confusion.svg", words))
     if learner.get("roc"):
         plot_curves(folder / "curves.svg", learner)
         few = len(learner["roc"]) <= MOST_CLASSES
