@@ -251,9 +251,9 @@ def model(run):
 
 @pytest.fixture
 def site(run):
-    """Return a function that writes the page of some models and returns its path."""
+    """Return a function that writes the page of some models and tasks and returns its path."""
 
-    def write(*models):
+    def write(*models, tasks=()):
         results = run / "results"
         tabulate_costs(
             run / "benchmarks",
@@ -264,7 +264,8 @@ def site(run):
             stages=["decode_recordings", "transcribe_recordings"],
         )
         page = results / "index.html"
-        write_listening_page(models, page, results / "listen", costs=results / "costs.csv")
+        costs = results / "costs.csv"
+        write_listening_page(models, page, results / "listen", costs=costs, tasks=tasks)
         return page
 
     return write

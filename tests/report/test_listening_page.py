@@ -8,8 +8,9 @@ from urllib.parse import unquote
 import pytest
 
 from soundmill.errors import InputError
-from soundmill.files import read_json
+from soundmill.files import read_json, write_json
 from soundmill.report.gallery import arrange, build_gallery, read_gallery
+from soundmill.report.listening import TaskResults
 from soundmill.status import read_table, write_table
 
 
@@ -104,6 +105,27 @@ def test_shared_corpus_counts_once(site, model, tmp_path):
 
 def test_no_model_at_all(site):
     assert "nothing to hear yet" in site().read_text()
+
+
+def test_tasks_are_linked_with_their_best_learner_beside_the_floors(site, model, run):
+    folder = run / "results/classification/style"
+    measures = {"forest": 0.8125, "mix": 0.8333, "majority": 0.125}
+    learners = {
+        name: {"recording": {"accuracy": {"value": value, "interval": [0.1, 0.9], "items": 96}}}
+        for name, value in measures.items()
+    }
+    evaluation = {"kind": "single", "items": 96, "classes": ["a", "b"], "learners": learners,
+                  "main_metric": "accuracy", "floors": ["majority"],
+                  "best": {"learner": "forest", "overall": "mix"}}  # fmt: skip
+    write_json(folder / "evaluation.json", evaluation)
+    task = TaskResults("style", folder / "evaluation.json", folder / "report")
+    for models, heading in (((model,), "New music from"), ((), "What recordings tell")):
+        page = site(*models, tasks=[task]).read_text()
+        text = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", "", page))
+        assert heading in text and "nothing to hear yet" not in text
+        assert "Accuracy on 96 recordings it did not learn from" in text
+        assert "mix 0.83 majority 0.12" in text and "forest" not in text
+        assert "classification/style/report/index.html" in Outline(page).references
 
 
 def test_same_bytes_again(model, tmp_path):

@@ -141,7 +141,7 @@ def _decision(task: TaskResults, home: Path) -> dict[str, Any]:
         "name": task.name,
         "page": (task.report.relative_to(home) / "index.html").as_posix(),
         "metric": metric_name(main),
-        "items": data["items"],
+        "recordings": data["items"],
         "kind": data["kind"],
         "classes": len(data["classes"]),
         "bars": bars(rows, full=1.0 if bounded else None),
