@@ -136,7 +136,7 @@ def _decision(task: TaskResults, home: Path) -> dict[str, Any]:
     best = data["best"]["overall"]
     shown = [name for name in (best, *data["floors"]) if name in data["learners"]]
     rows = [(name, read_measure(data["learners"][name]["recording"][main])) for name in shown]
-    bounded = all(0 <= (measure.value or 0) <= 1 for _, measure in rows)
+    bounded = all((measure.value or 0) <= 1 for _, measure in rows)
     return {
         "name": task.name,
         "page": (task.report.relative_to(home) / "index.html").as_posix(),
@@ -178,7 +178,9 @@ def bars(rows: Iterable[tuple[str, Measure]], full: float | None = None) -> list
     """Return what was measured as bars; the full width is ``full``, or else the largest value."""
     known = [(label, measure.value) for label, measure in rows if measure.value is not None]
     width = full or max((value for _, value in known), default=1.0) or 1.0
-    return [Bar(label, value, round(min(value / width, 1.0), 4)) for label, value in known]
+    return [
+        Bar(label, value, round(min(max(value / width, 0.0), 1.0), 4)) for label, value in known
+    ]
 
 
 def _fill(folder: Path, model: ModelResults) -> None:
