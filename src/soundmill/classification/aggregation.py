@@ -1,11 +1,10 @@
 """Segment decisions become recording decisions."""
 
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-Aggregation = Literal["mean", "log_mean", "vote", "max"]
 FLOOR = 1e-7
 """Least probability a segment counts with, so that one certain segment cannot veto the others."""
 

@@ -1,7 +1,7 @@
 """Options of the classical learners: those that learn from tables of descriptors."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -220,8 +220,6 @@ FixedOptions = (
     | GmmOptions
     | BoostingOptions
 )
-ClassicalOptions = Annotated[FixedOptions | AutoOptions, Field(discriminator="kind")]
-"""Options of a classical learner, told apart by `kind`."""
 KINDS: dict[str, Any] = {
     "majority": MajorityOptions, "knn": KnnOptions, "linear": LinearOptions, "svm": SvmOptions,
     "random_forest": RandomForestOptions, "gmm": GmmOptions, "boosting": BoostingOptions,

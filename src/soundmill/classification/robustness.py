@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from soundmill.audio.files import read_audio
-from soundmill.audio.perturbation import Fixed, fixed_perturbation
+from soundmill.audio.perturbation import MP3_RATES, Fixed, fixed_perturbation
 from soundmill.classification.bootstrap import percentile_interval, resample
 from soundmill.classification.deciding import Decider, Values, hear, load_decider
 from soundmill.classification.metrics import METRICS, measure
@@ -163,7 +163,7 @@ def _decide_on(
 ) -> Iterator[tuple[Change, dict[str, Values]]]:
     """Yield the decision of each learner on a recording under each change."""
     rate = max(SAMPLE_RATE, *(decider.hearing.sample_rate for decider in deciders.values()))
-    rate = min(rate, 48_000)  # no MP3 has more
+    rate = min((known for known in MP3_RATES if known >= rate), default=MP3_RATES[-1])
     samples = read_audio(item.path, sample_rate=rate)[0][0]
     for change in every:
         changed = samples

@@ -162,11 +162,6 @@ SCALARS: tuple[Column, ...] = (
 )  # fmt: skip
 
 
-def series_of(options: DescriptorOptions) -> list[Series]:
-    """Return the frame series that the chosen families need, in the order of the columns."""
-    return [series for series in SERIES if series.family in options.families]
-
-
 def columns(options: DescriptorOptions) -> list[Column]:
     """Return the columns of the chosen families in the order of `bank.describe`.
 
