@@ -151,8 +151,3 @@ def fold_counts(facts: Json) -> tuple[list[str], list[tuple[Any, ...]]]:
     names = [f"{name}: {tests[name]}" if tests.get(name) else f"fold {name}" for name in folds]
     rows = [(part, *(int(counts[name].get(part) or 0) for name in folds)) for part in parts]
     return names, rows
-
-
-def series(points: Sequence[Mapping[str, Any]], key: str) -> tuple[list[float], list[Measure]]:
-    """Return the x values of a list of points (key ``key``) and their measures."""
-    return [float(point[key]) for point in points], [read_measure(point) for point in points]
