@@ -23,7 +23,9 @@ def write_bucket(folder, names, table):
     folder.mkdir(parents=True, exist_ok=True)
     for name, samples in names.items():
         if samples is not None:
-            soundfile.write(folder / f"{name}.wav", samples, RATE, subtype="FLOAT")
+            path = folder / f"{name}.wav"
+            # RF64, because libsndfile stamps the time of writing into a WAV file of floats.
+            soundfile.write(path, samples, RATE, subtype="FLOAT", format="RF64")
     rows = [
         {"id": name, "source": f"{name}.mp3", "bucket": "00", "status": "ok", "seconds": "9"}
         for name in names

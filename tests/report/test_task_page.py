@@ -18,7 +18,7 @@ from soundmill.files import read_json
 from soundmill.report.pages import readable
 from soundmill.report.results import Measure
 from soundmill.report.task_figures import _are_shares, short
-from soundmill.report.task_results import best_learner, fold_counts, learner_rows, series
+from soundmill.report.task_results import best_learner, fold_counts, learner_rows
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 KINDS = ("single", "multi", "regression")
@@ -218,9 +218,6 @@ def test_folds_are_named_by_what_they_test():
     facts = {"folds": {"0": {"train": 4, "valid": 0, "test": 2}, "all": {"train": 6},
                        "random-0": {"test": 3}}, "tests": {"0": "george"}}  # fmt: skip
     assert fold_counts(facts) == (["0: george"], [("train", 4), ("valid", 0), ("test", 2)])
-    assert series([{"x": 2, "value": 0.5, "interval": [0, 1]}], "x") == (
-        [2.0], [Measure(0.5, 0, 1)],
-    )  # fmt: skip
 
 
 def test_names_in_figures_are_short_and_no_formulas():
