@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from soundmill.audio.files import mix_channels, read_audio, stream_audio, write_audio
+from soundmill.audio.files import mix_channels, open_source, read_audio, stream_audio, write_audio
 from soundmill.errors import InputError
 
 RATE = 22_050
@@ -122,3 +122,15 @@ def test_a_failed_write_leaves_the_old_file(tmp_path):
         write_audio(path, tone(), 12_345)
     assert path.read_bytes() == before
     assert [item.name for item in tmp_path.iterdir()] == ["a.mp3"]
+
+
+def test_an_mp3_read_in_blocks_is_the_mp3_read_at_once(tmp_path):
+    rng = np.random.default_rng(0)
+    # quiet, then a burst: its frames borrow bits from those before them
+    sound = rng.standard_normal(22050 * 6) * np.repeat(rng.choice([0.001, 0.3], 60), 2205)
+    path = tmp_path / "bursts.mp3"
+    soundfile.write(path, np.clip(sound, -1, 1), 22050)
+    whole, _ = soundfile.read(path, dtype="float32", always_2d=True)
+    with open_source(path, block_frames=5000) as source:
+        blocks = np.concatenate(list(source.blocks))
+    np.testing.assert_allclose(blocks, whole, atol=1e-6)

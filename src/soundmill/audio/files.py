@@ -64,10 +64,22 @@ def open_source(path: str | os.PathLike[str], block_frames: int = 1 << 16) -> It
         yield Source(_read_blocks(file, block_frames, path), file.samplerate, file.channels)
 
 
+class _Straight(soundfile.SoundFile):
+    """A sound file read from its beginning to its end.
+
+    soundfile seeks to where it is after each read of a file that can seek. In an MP3 that loses the
+    bits that a frame borrows from those before it, and what follows is wrong for a moment.
+    """
+
+    def seekable(self) -> bool:
+        """Return False: nobody seeks here."""
+        return False
+
+
 def _open_libsndfile(path: Path) -> soundfile.SoundFile | None:
     """Open what libsndfile decodes wholly; the rest, and MP3s without a length, is ffmpeg's."""
     try:
-        file = soundfile.SoundFile(os.fsencode(path))
+        file = _Straight(os.fsencode(path))
     except soundfile.LibsndfileError:
         return None
     if file.format == "MP3" and not announces_length(path):
