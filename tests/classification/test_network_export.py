@@ -8,9 +8,9 @@ from soundmill.classification.export import aggregate_tensor, export_network
 from soundmill.classification.network_fitting import fit_network
 from soundmill.classification.network_model import describe_network, save_network
 from soundmill.classification.network_options import ClassifierOptions
-from soundmill.classification.networks import copy_state
 from soundmill.errors import InputError
 from soundmill.files import read_json
+from soundmill.training import copy_weights
 
 
 def save_toy(folder, kind, task="single", **changes):
@@ -23,7 +23,7 @@ def save_toy(folder, kind, task="single", **changes):
         networks[0], classes=[f"c{i}" for i in range(material.outputs)], frames=20,
         frame_rate=20.0, spectra={},
     )  # fmt: skip
-    save_network(folder, [copy_state(network) for network in networks], config)
+    save_network(folder, [copy_weights(network) for network in networks], config)
 
 
 VOTE = {"aggregation": "vote", "normalise": "chunk"}

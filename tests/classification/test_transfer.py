@@ -13,10 +13,10 @@ from soundmill.classification.network_options import (
     SpectralAugmentationOptions,
 )
 from soundmill.classification.network_trials import draw_clips
-from soundmill.classification.networks import copy_state
 from soundmill.classification.transfer import measure_transfer
 from soundmill.errors import InputError
 from soundmill.files import read_json
+from soundmill.training import copy_weights
 
 OPTIONS = ClassifierOptions(
     width=8, depth=2, chunk_seconds=1.0, epochs=4, batch=8, learning_rate=0.01, seeds=1
@@ -48,7 +48,7 @@ def data(tmp_path_factory):
     config = describe_network(
         network, classes=["a", "b", "c"], frames=20, frame_rate=20.0, spectra={}
     )
-    save_network(folder / "lent", [copy_state(network)], config)
+    save_network(folder / "lent", [copy_weights(network)], config)
     return folder
 
 

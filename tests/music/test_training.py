@@ -1,4 +1,6 @@
 import json
+import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,7 +12,6 @@ import torch
 from toy_shards import write_toy_shards
 
 from soundmill.errors import InputError
-from soundmill.music import training as training_module
 from soundmill.music.data import TrainingWindows, all_windows
 from soundmill.music.likelihood import floors, score, summarise
 from soundmill.music.network_options import NetworkOptions, TrainingOptions
@@ -90,7 +91,7 @@ def test_a_killed_training_resumes_to_the_same_bytes(shards, whole, tmp_path, st
     kill_training(shards, tmp_path, step)
     with caplog.at_level("INFO"):
         run(shards, tmp_path)
-    assert "resuming from step " + ("12" if step else "20") in caplog.text
+    assert "resuming after epoch " + ("2 (step 12)" if step else "4 (step 20)") in caplog.text
     assert weights(tmp_path) == weights(whole)
     assert curve(tmp_path) == curve(whole)
     assert not (tmp_path / "state").exists()
@@ -122,22 +123,31 @@ def test_same_seed_same_bytes_other_seed_other_weights(shards, whole, tmp_path):
     assert weights(tmp_path)[0] != weights(whole)[0]
 
 
-def test_a_state_of_other_options_or_a_damaged_one_is_discarded(shards, whole, tmp_path, caplog):
-    state = tmp_path / "state"
-    state.mkdir()
-    (state / "key").write_text("of another training")
-    (state / "last.ckpt").write_bytes(b"not a checkpoint")
-    key = training_module._state_key(shards, NETWORK, TRAINING, 3, "abc")
-    assert key != training_module._state_key(shards, NETWORK, TRAINING, 3, "abd")
-    with caplog.at_level("INFO"):
-        run(shards, tmp_path)
-        assert "discarded" in caplog.text
-        state.mkdir()
-        (state / "key").write_text(key)
-        (state / "last.ckpt").write_bytes(b"not a checkpoint")
-        run(shards, tmp_path)
-        assert "damaged" in caplog.text
-    assert weights(tmp_path) == weights(whole)
+def test_a_state_outlives_a_copy_of_the_shards_and_nothing_else(
+    shards, tmp_path, monkeypatch, caplog
+):
+    short = TRAINING.model_copy(update={"max_steps": 2, "validation_interval": 1})
+    copied = shutil.copytree(shards, tmp_path / "shards")
+    for path in copied.iterdir():
+        os.utime(path, (0, 0))
+
+    def interrupt(*args, **kwargs):
+        raise InterruptedError
+
+    def heard(shards, **changes):
+        caplog.clear()
+        with pytest.raises(InterruptedError):
+            run(shards, tmp_path, **{"training": short, **changes})
+        return [word for word in ("resuming", "discarded") if word in caplog.text]
+
+    monkeypatch.setattr("soundmill.music.training.save_model", interrupt)
+    caplog.set_level("INFO")
+    assert heard(shards) == []
+    assert heard(copied) == ["resuming"]
+    assert heard(copied, seed=4) == ["discarded"]
+    assert heard(copied, training=short.model_copy(update={"dropout": 0.3})) == ["discarded"]
+    write_toy_shards(copied, train=5)
+    assert heard(copied, training=short.model_copy(update={"dropout": 0.3})) == ["discarded"]
 
 
 def test_it_learns_and_beats_the_floors(shards, tmp_path):

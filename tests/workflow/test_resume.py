@@ -52,6 +52,6 @@ def test_a_killed_run_resumes_its_training(copy_checkout):
 
     workflow.run("--unlock")
     workflow.run(TARGET)
-    assert "resuming from step" in (workflow.folder / LOG).read_text()
+    assert "resuming after epoch" in (workflow.folder / LOG).read_text()
     assert (workflow.folder / MODEL).read_bytes() == undisturbed
     assert not (workflow.folder / "results/.state/music/tiny").exists()

@@ -23,8 +23,7 @@ from soundmill.classification.network_model import (
     save_network,
 )
 from soundmill.classification.network_options import ClassifierOptions
-from soundmill.classification.network_state import open_state
-from soundmill.classification.networks import Classifier, copy_state, count_parameters
+from soundmill.classification.networks import Classifier, count_parameters
 from soundmill.classification.predictions import make_predictions, write_predictions
 from soundmill.classification.task import TEST, Part, Task, read_task
 from soundmill.errors import InputError
@@ -34,6 +33,7 @@ from soundmill.files import write_json
 from soundmill.log import logger
 from soundmill.seeds import derive
 from soundmill.status import write_table
+from soundmill.training import copy_weights, open_state
 
 HELD_OUT: tuple[Part, ...] = ("valid", "test")
 CURVE_COLUMNS = (
@@ -127,7 +127,7 @@ def train_network(
         spectra=spectra_options.model_dump(mode="json"),
     )
     config["decode"] = decode
-    save_network(outputs.model, [copy_state(one.network) for one in fitted], config)
+    save_network(outputs.model, [copy_weights(one.network) for one in fitted], config)
     shutil.rmtree(state)
 
 

@@ -15,7 +15,6 @@ from soundmill.classification.network_files import Pair
 from soundmill.classification.network_fitting import fit_network
 from soundmill.classification.network_model import TrainedNetwork, decide
 from soundmill.classification.network_options import ClassifierOptions
-from soundmill.classification.network_state import open_state
 from soundmill.classification.network_training import (
     copies_of,
     gather_material,
@@ -28,6 +27,7 @@ from soundmill.features.spectra_store import SpectraStore
 from soundmill.files import atomic_path
 from soundmill.log import logger
 from soundmill.seeds import derive
+from soundmill.training import open_state
 
 RESAMPLES = 1000
 

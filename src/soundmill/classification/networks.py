@@ -323,11 +323,6 @@ def count_parameters(network: nn.Module) -> int:
     return sum(parameter.numel() for parameter in network.parameters())
 
 
-def copy_state(network: nn.Module) -> dict[str, Tensor]:
-    """Return a copy of a network's weights and statistics."""
-    return {name: value.detach().cpu().clone() for name, value in network.state_dict().items()}
-
-
 SHAPE = (
     "kind", "width", "depth", "growth", "convolutions", "first_pool", "pooling",
     "reduce_frames", "normalise", "dynamic_range", "mean_removal",

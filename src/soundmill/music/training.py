@@ -1,22 +1,16 @@
 """Train the Music Transformer: reproducible, and resumed after any interruption."""
 
-import hashlib
-import json
-import logging
 import math
 import shutil
-import time
-import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import lightning as L
 import torch
-from lightning.pytorch.callbacks import EarlyStopping
-from torch import Tensor, nn
+from torch import nn
 
 from soundmill.files import sha256_file, write_json
-from soundmill.log import LOG_INTERVAL_SECONDS, logger
 from soundmill.music.data import TrainingWindows, all_windows
 from soundmill.music.events import decode
 from soundmill.music.learner import Learner
@@ -28,6 +22,7 @@ from soundmill.music.shards import ShardReader
 from soundmill.music.vocabulary import SIZE
 from soundmill.seeds import derive
 from soundmill.status import write_table
+from soundmill.training import Keeper, copy_weights, fit, open_state
 
 CURVE_COLUMNS = (
     "step", "tokens", "seconds", "train_nll", "validation_nll", "validation_accuracy",
@@ -75,54 +70,47 @@ def train(
     windows = TrainingWindows(
         readers["train"], network.context, training.batch, derive(seed, "windows")
     )
-    _open_state(state, _state_key(shards, network, training, seed, code))
+    # by contents: reading the shards is quick beside a training, whose state outlives their copy
+    sums = {path.name: sha256_file(path) for path in sorted(shards.glob("*.tfrecord"))}
+    open_state(state, [], sums, network.model_dump(), training.model_dump(), seed, code)
     learner = Learner(network, training, seed, windows, readers["valid"])
-    keeper = Keeper(state / "last.ckpt", training, windows.tokens)
-    trainer = _fit(learner, keeper, training, validate=len(readers["valid"]) > 0)
+    keeper = TokenKeeper(state / "last.ckpt", training.patience)
+    trainer = fit(
+        learner, keeper, accelerator=training.accelerator, devices=training.devices,
+        strategy=training.strategy, precision=training.precision, max_steps=training.max_steps,
+        gradient_clip_val=training.gradient_clip,
+        limit_val_batches=1.0 if len(readers["valid"]) else 0,
+    )  # fmt: skip
     if not trainer.is_global_zero:
         return
-    last = _copy_weights(learner.model)
-    best = keeper.best_weights or last
+    last, best = copy_weights(learner.model), keeper.weights(learner)
     learner.model.load_state_dict(best)
     _write_metrics(metrics, learner, keeper, readers, seed)
     write_table(curves, keeper.curve, CURVE_COLUMNS)
-    facts = {"training": training.model_dump(), "seed": seed, "best_step": keeper.best_step}
+    best_step = keeper.best_row["step"]
+    facts = {"training": training.model_dump(), "seed": seed, "best_step": best_step}
     unchanged = (p for p in readers["train"] if (p.transpose, p.stretch) == (0, 1.0))
     limits = measure_limits(decode(piece.tokens) for piece in unchanged)
     save_model(model, network, best, last, limits, **facts)
     shutil.rmtree(state)
 
 
-class Keeper(L.Callback):
-    """Keeps the best weights and the learning curve, saves the state, and reports progress."""
+class TokenKeeper(Keeper):
+    """Counts tokens, and reads off the curve what lightning has validated."""
 
-    def __init__(self, path: Path, options: TrainingOptions, corpus_tokens: int) -> None:
-        self.path, self._options, self.corpus_tokens = path, options, corpus_tokens
-        self.best_weights: dict[str, Tensor] | None = None
-        self.best_nll, self.best_step = math.inf, 0
-        self.curve: list[dict[str, Any]] = []
-        self._tokens, self._seconds, self._losses = 0, 0.0, torch.zeros(2)
-
-    def state_dict(self) -> dict[str, Any]:
-        """Return what a resumed training needs to know."""
-        return {
-            "best_weights": self.best_weights, "best_nll": self.best_nll,
-            "best_step": self.best_step, "curve": self.curve,
-        }  # fmt: skip
+    def __init__(self, path: Path, patience: int) -> None:
+        super().__init__(path, patience)
+        self._tokens, self._losses = 0, torch.zeros(2)
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take up a saved state."""
-        for name, value in state_dict.items():
-            setattr(self, name, value)
-        self._tokens, self._seconds = self.curve[-1]["tokens"], self.curve[-1]["seconds"]
+        super().load_state_dict(state_dict)
+        self._tokens = self.curve[-1]["tokens"]
 
-    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Note where and when this run begins."""
-        self._before, self._first_step = self._seconds, trainer.global_step
-        self._started = self._reported = time.monotonic()
-        early = trainer.early_stopping_callback
-        if early is not None and early.wait_count >= early.patience:
-            trainer.should_stop = True  # it was interrupted after training had ended
+    def kept(self, module: Any) -> nn.Module:
+        """Return the network."""
+        network: nn.Module = module.model
+        return network
 
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, index: int
@@ -131,118 +119,30 @@ class Keeper(L.Callback):
         loss = outputs["loss"].detach()
         self._losses = self._losses.to(loss.device) + torch.stack([loss, torch.ones_like(loss)])
         self._tokens += (batch.shape[1] - 1) * batch.shape[0] * trainer.world_size
-        if time.monotonic() - self._reported >= LOG_INTERVAL_SECONDS:
+        if self.due:
             total, count = self._losses.tolist()
-            self._report(trainer, {"train_nll": total / count})
+            self.report(trainer, {"train_nll": total / count})
 
-    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Add a row to the curve, keep the weights if they are the best, save the state."""
-        if self.curve and self.curve[-1]["step"] == trainer.global_step:
-            return  # resumed: lightning ends the epoch again at whose end the state was saved
+    def measure(self, trainer: L.Trainer, module: Any) -> tuple[dict[str, Any], float | None]:
+        """Return the row of this validation, and its NLL."""
         figures = {name: float(value) for name, value in trainer.callback_metrics.items()}
-        rate = trainer.optimizers[0].param_groups[0]["lr"]
         total, count = self._losses.tolist()
         self._losses.zero_()
-        self._seconds = self._before + time.monotonic() - self._started
+        self.reported = -math.inf  # each validation is reported
         nll = figures.get("validation_nll")
         row = {
-            "step": trainer.global_step, "tokens": self._tokens,
-            "seconds": round(self._seconds, 2), "train_nll": round(total / count, 6),
-            "validation_nll": nll, "validation_accuracy": figures.get("validation_accuracy"),
-            "learning_rate": rate,
+            "tokens": self._tokens, "train_nll": round(total / count, 6), "validation_nll": nll,
+            "validation_accuracy": figures.get("validation_accuracy"),
+            "learning_rate": trainer.optimizers[0].param_groups[0]["lr"],
         }  # fmt: skip
-        self.curve.append(row)
-        if nll is None or nll < self.best_nll:
-            self.best_step, self.best_nll = trainer.global_step, math.inf if nll is None else nll
-            self.best_weights = _copy_weights(pl_module.model)
-        self._report(trainer, row)
-        partial = self.path.with_suffix(".partial")
-        trainer.save_checkpoint(partial)
-        if trainer.is_global_zero:
-            partial.replace(self.path)  # a kill leaves the old state or the new one
+        return row, nll
 
-    def _report(self, trainer: L.Trainer, figures: dict[str, Any]) -> None:
-        self._reported = now = time.monotonic()
-        steps = trainer.global_step - self._first_step
-        pace = (now - self._started) / max(steps, 1)
-        rate = self._tokens / max(trainer.global_step, 1) / max(pace, 1e-9)
-        validation = figures.get("validation_nll")
-        if trainer.is_global_zero:
-            logger.info(
-                "step %d of %d: train %.3f nats%s, %.0f tokens/s, %.0f s left",
-                trainer.global_step, self._options.max_steps, figures["train_nll"],
-                "" if validation is None else f", validation {validation:.3f} nats",
-                rate, pace * (self._options.max_steps - trainer.global_step),
-            )  # fmt: skip
-
-
-def _fit(learner: Learner, keeper: Keeper, options: TrainingOptions, validate: bool) -> L.Trainer:
-    """Train to the end, from the saved state where there is one."""
-    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
-    callbacks: list[L.Callback] = [keeper]
-    if validate:
-        # before the keeper, so that its count is in the state the keeper saves
-        early = EarlyStopping(
-            "validation_nll", patience=options.patience, check_on_train_epoch_end=False
-        )
-        callbacks.insert(0, early)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", module="lightning")
-        trainer = L.Trainer(
-            accelerator=options.accelerator, devices=options.devices, strategy=options.strategy,
-            precision=_precision(options), max_steps=options.max_steps, max_epochs=-1,
-            gradient_clip_val=options.gradient_clip, callbacks=callbacks,
-            reload_dataloaders_every_n_epochs=1, limit_val_batches=1.0 if validate else 0,
-            num_sanity_val_steps=0, logger=False, enable_checkpointing=False,
-            enable_progress_bar=False, enable_model_summary=False, use_distributed_sampler=False,
-            deterministic="warn",
-        )  # fmt: skip
-        resume = _usable(keeper.path)
-        trainer.fit(learner, ckpt_path=keeper.path if resume else None, weights_only=True)
-    return trainer
-
-
-def _precision(options: TrainingOptions) -> Any:
-    if options.precision != "auto":
-        return options.precision
-    gpu = options.accelerator in ("auto", "gpu") and torch.cuda.is_available()
-    return "bf16-mixed" if gpu and torch.cuda.is_bf16_supported() else "32-true"
-
-
-def _copy_weights(model: nn.Module) -> dict[str, Tensor]:
-    return {name: value.cpu().clone() for name, value in model.state_dict().items()}
-
-
-def _usable(checkpoint: Path) -> bool:
-    """Whether there is a saved state that can be read."""
-    if not checkpoint.exists():
-        return False
-    try:
-        step = torch.load(checkpoint, map_location="cpu", weights_only=True)["global_step"]
-    except Exception as error:  # torch raises several kinds for damaged files
-        logger.warning("%s is damaged, training starts anew: %s", checkpoint, error)
-        return False
-    logger.info("resuming from step %d", step)
-    return True
-
-
-def _state_key(
-    shards: Path, network: NetworkOptions, training: TrainingOptions, seed: int, code: str
-) -> str:
-    """Hash of everything that decides the weights."""
-    files = {path.name: sha256_file(path) for path in sorted(shards.glob("*.tfrecord"))}
-    parts = [files, network.model_dump(), training.model_dump(), seed, code]
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
-
-
-def _open_state(state: Path, key: str) -> None:
-    """Make the state folder; discard a state that belongs to another key."""
-    label = state / "key"
-    if state.exists() and not (label.exists() and label.read_text() == key):
-        logger.info("the saved state in %s is of another training and is discarded", state)
-        shutil.rmtree(state)
-    state.mkdir(parents=True, exist_ok=True)
-    label.write_text(key)
+    def say(self, row: Mapping[str, Any]) -> str:
+        """Return the losses and the speed."""
+        nll = row.get("validation_nll")
+        held_out = "" if nll is None else f", validation {nll:.3f} nats"
+        rate = self._tokens / max(self.seconds, 1e-9)
+        return f"train {row['train_nll']:.3f} nats{held_out}, {rate:.0f} tokens/s"
 
 
 def _write_metrics(
@@ -258,10 +158,10 @@ def _write_metrics(
     report: dict[str, Any] = {
         "parameters": sum(p.numel() for p in network.parameters()),
         "tokens": keeper.curve[-1]["tokens"],
-        "corpus_tokens": keeper.corpus_tokens,
+        "corpus_tokens": learner.windows.tokens,
         "vocabulary": SIZE,
         "steps": keeper.curve[-1]["step"],
-        "best_step": keeper.best_step,
+        "best_step": keeper.best_row["step"],
         "seconds": keeper.curve[-1]["seconds"],
         "unit": "nats",
     }
