@@ -1,5 +1,5 @@
 """soundmill: a folder of recordings becomes new music. Targets: all, corpora,
-transcripts, music, features, classification."""
+transcripts, music, features, soundscapes, classification."""
 
 import os
 from pathlib import Path
@@ -22,6 +22,7 @@ include: "rules/corpus.smk"
 include: "rules/features.smk"
 include: "rules/transcription.smk"
 include: "rules/music.smk"
+include: "rules/soundscape.smk"
 include: "rules/classification.smk"
 include: "rules/report.smk"
 
@@ -56,6 +57,13 @@ rule features:
     localrule: True
 
 
+rule soundscapes:
+    """Every soundscape model with its pieces, evaluated, and its page."""
+    input:
+        results_of_soundscapes("generated", "evaluation.json", "report"),
+    localrule: True
+
+
 rule classification:
     """Every classification task: learners, evaluation, page, and answers where asked for."""
     input:
@@ -70,6 +78,7 @@ rule all:
         rules.corpora.input,
         rules.transcripts.input,
         rules.music.input,
+        rules.soundscapes.input,
         rules.classification.input,
         [figures_of(model) for model in CONFIG.music],
         expand("results/{corpus}/figures/recordings.html", corpus=CORPORA),

@@ -128,7 +128,8 @@ def label_file(corpus):
 
 def truth_folder(wildcards):
     """Return the folder to wait for before true notes can be read, where there are any."""
-    return demo_folder(wildcards) or CORPORA[wildcards.corpus].truth or []
+    truth = CORPORA[wildcards.corpus].truth
+    return (demo_folder(wildcards) or truth) if truth else []
 
 
 @functools.cache
@@ -247,6 +248,43 @@ learner_options = of_learner(
 )
 
 
+def of_soundscape(what):
+    """Return a function of wildcards that asks the options of a soundscape model ``what``."""
+    return lambda wildcards: what(CONFIG.soundscapes[wildcards.soundscape])
+
+
+def soundscape_options(section):
+    """Return a function of wildcards that gives one section of a soundscape model's options."""
+    return of_soundscape(lambda soundscape: plain(getattr(soundscape, section)))
+
+
+def wav_folders(soundscape):
+    """Return the folders of the decoded recordings that a soundscape model learns."""
+    names = BUCKETS[soundscape.corpus]
+    return [f"results/{soundscape.corpus}/wav/{name}" for name in names]
+
+
+def results_of_soundscapes(*names):
+    """Return these result files of every soundscape model."""
+    return expand(
+        "results/soundscapes/{model}/{name}", model=CONFIG.soundscapes, name=names
+    )
+
+
+def judge_of(soundscape):
+    """Return the model folder of the learner that judges what a soundscape model makes."""
+    judge = soundscape.evaluation.judge
+    return [TASKS[judge.task].model(judge.learner)] if judge else []
+
+
+soundscape_seed = of_soundscape(lambda soundscape: soundscape.seed)
+soundscape_conditions = of_soundscape(
+    lambda soundscape: {
+        name: plain(options) for name, options in soundscape.conditions.items()
+    }
+)
+
+
 wildcard_constraints:
     corpus=choice(CORPORA),
     descriptors=choice(CONFIG.descriptors),
@@ -257,6 +295,7 @@ wildcard_constraints:
     fold=r"\d+|random-\d+|all",
     transcriber=choice(CONFIG.transcribers),
     model=choice(CONFIG.music),
+    soundscape=choice(CONFIG.soundscapes),
     bucket=r"\d+",
 
 

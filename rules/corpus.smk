@@ -53,6 +53,31 @@ rule compose_songs:
         "../scripts/corpus/compose_songs.py"
 
 
+rule compose_soundscapes:
+    """Synthesise soundscapes of nine kinds at six sites: MP3, Ogg and FLAC files, their labels."""
+    output:
+        directory("results/{corpus}/demo"),
+    log:
+        "logs/{corpus}/compose_soundscapes.log",
+    benchmark:
+        "benchmarks/{corpus}/compose_soundscapes.tsv"
+    wildcard_constraints:
+        corpus=choice(demo_corpora("soundscapes")),
+    conda:
+        "../envs/audio.yaml"
+    threads: 2
+    resources:
+        mem_mb=megabytes(1000),
+        runtime=minutes(5),
+    params:
+        code=code("corpus/compose_soundscapes"),
+        seed=1,
+    message:
+        "composing the demo corpus {wildcards.corpus}"
+    script:
+        "../scripts/corpus/compose_soundscapes.py"
+
+
 rule normalise_names:
     """List one bucket of a corpus and give every recording a lower-case ASCII identifier."""
     input:

@@ -239,6 +239,40 @@ rule draw_recording:
         "../scripts/report/draw_recording.py"
 
 
+rule report_soundscape:
+    """Write a soundscape model's page: its sounds side by side, figures, what the latents mean."""
+    input:
+        evaluation="results/soundscapes/{soundscape}/evaluation.json",
+        metrics="results/soundscapes/{soundscape}/metrics.json",
+        curves="results/soundscapes/{soundscape}/curves.csv",
+        generated="results/soundscapes/{soundscape}/generated",
+        clips="results/soundscapes/{soundscape}/clips",
+        recordings="results/soundscapes/{soundscape}/recordings.csv",
+    output:
+        report(
+            directory("results/soundscapes/{soundscape}/report"),
+            htmlindex="index.html",
+            category="5. Soundscapes",
+            labels={"model": "{soundscape}", "shows": "the whole report"},
+            caption="../report/soundscape.rst",
+        ),
+    log:
+        "logs/soundscapes/{soundscape}/report_soundscape.log",
+    benchmark:
+        "benchmarks/soundscapes/{soundscape}/report_soundscape.tsv"
+    conda:
+        "../envs/report.yaml"
+    resources:
+        mem_mb=megabytes(1500),
+        runtime=minutes(30),
+    params:
+        code=page_code("report/report_soundscape"),
+    message:
+        "writing the page of {wildcards.soundscape}"
+    script:
+        "../scripts/report/report_soundscape.py"
+
+
 rule report_task:
     """Write a classification task's page: figures, tables, and its mistakes to hear."""
     input:
@@ -252,7 +286,7 @@ rule report_task:
         report(
             directory("results/classification/{task}/report"),
             htmlindex="index.html",
-            category="5. Classification",
+            category="6. Classification",
             labels={"task": "{task}", "shows": "the whole report"},
             caption="../report/classification.rst",
         ),
@@ -282,10 +316,11 @@ rule tabulate_costs:
         [scores_of(model) for model in CONFIG.music],
         results_of_models("evaluation.json", "gallery"),
         [f"{task.folder}/report" for task in TASKS.values()],
+        results_of_soundscapes("report"),
     output:
         page=report(
             "results/costs.html",
-            category="6. Cost",
+            category="7. Cost",
             labels={"shows": "time, memory, speed"},
             caption="../report/costs.rst",
         ),
@@ -308,6 +343,10 @@ rule tabulate_costs:
         },
         stages=STAGES,
         tasks=list(TASKS),
+        soundscapes={
+            name: f"results/soundscapes/{name}/generated/pieces.csv"
+            for name in CONFIG.soundscapes
+        },
     message:
         "adding up what the run cost"
     script:
@@ -324,6 +363,7 @@ rule write_listening_page:
         expand("results/{corpus}/manifest.csv", corpus=CORPORA),
         [f"{task.folder}/evaluation.json" for task in TASKS.values()],
         [f"{task.folder}/report" for task in TASKS.values()],
+        results_of_soundscapes("evaluation.json", "report"),
         costs="results/costs.csv",
     output:
         page="results/index.html",
@@ -341,6 +381,7 @@ rule write_listening_page:
         code=page_code("report/write_listening_page"),
         models=model_places(),
         tasks=list(TASKS),
+        soundscapes=list(CONFIG.soundscapes),
     message:
         "writing the listening page"
     script:

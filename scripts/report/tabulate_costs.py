@@ -13,4 +13,5 @@ with job_log(snakemake.log[0]):
         pieces=snakemake.params.pieces,
         stages=snakemake.params.stages,
         tasks=snakemake.params.tasks,
+        soundscapes=snakemake.params.soundscapes,
     )

@@ -5,7 +5,12 @@ from pathlib import Path
 from soundmill.log import job_log
 
 with job_log(snakemake.log[0]):
-    from soundmill.report.listening import TaskResults, find_results, write_listening_page
+    from soundmill.report.listening import (
+        SoundscapeResults,
+        TaskResults,
+        find_results,
+        write_listening_page,
+    )
 
     write_listening_page(
         [find_results(Path("results"), **model) for model in snakemake.params.models],
@@ -16,5 +21,10 @@ with job_log(snakemake.log[0]):
             TaskResults(name, folder / name / "evaluation.json", folder / name / "report")
             for folder in [Path("results/classification")]
             for name in snakemake.params.tasks
+        ],
+        soundscapes=[
+            SoundscapeResults(name, folder / name / "evaluation.json", folder / name / "report")
+            for folder in [Path("results/soundscapes")]
+            for name in snakemake.params.soundscapes
         ],
     )

@@ -15,6 +15,7 @@ from soundmill.music.generation_options import GenerationOptions
 from soundmill.music.network_options import NetworkOptions, TrainingOptions
 from soundmill.music.shard_options import ShardOptions
 from soundmill.options import Options, nearest, validate
+from soundmill.soundscape.options import SoundscapeOptions
 from soundmill.synthesis.options import RenderOptions
 from soundmill.transcription.options import TranscriberOptions
 
@@ -22,7 +23,7 @@ Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_]*$")]
 """A name becomes a folder: lower-case letters, digits and underscores."""
 
 
-TAKEN = {"music", "classification"}
+TAKEN = {"music", "soundscapes", "classification"}
 """Folders of results that no corpus may have."""
 
 
@@ -53,7 +54,8 @@ class Config(Options):
     """The whole of config.yaml."""
 
     corpora: dict[Name, CorpusOptions] = Field(default_factory=dict)
-    """Recordings by the name of their corpus; `music` and `classification` are taken by results."""
+    """Recordings by the name of their corpus; `music`, `soundscapes` and `classification` are taken
+    by results."""
     transcribers: dict[Name, TranscriberOptions] = Field(default_factory=dict)
     """Transcriber settings by name; `basic_pitch` and `transkun` are always there."""
     music: dict[Name, MusicOptions] = Field(default_factory=dict)
@@ -64,6 +66,8 @@ class Config(Options):
     """Settings of the spectra by name; `default` is always there."""
     augmentations: dict[Name, AugmentationOptions] = Field(default_factory=dict)
     """Changes made to recordings that networks learn from as well, by name."""
+    soundscapes: dict[Name, SoundscapeOptions] = Field(default_factory=dict)
+    """Soundscape models by name."""
     classification: dict[Name, ClassificationOptions] = Field(default_factory=dict)
     """Classification tasks by name."""
 
@@ -79,9 +83,26 @@ class Config(Options):
             place = f"music.{name}"
             _require(model.corpus, self.corpora, f"{place}.corpus", "corpora")
             _require(model.transcriber, self.transcribers, f"{place}.transcriber", "transcribers")
+        for name, soundscape in self.soundscapes.items():
+            self._check_soundscape(name, soundscape)
         for name, task in self.classification.items():
             self._check_task(name, task)
         return self
+
+    def _check_soundscape(self, name: str, soundscape: SoundscapeOptions) -> None:
+        place = f"soundscapes.{name}"
+        _require(soundscape.corpus, self.corpora, f"{place}.corpus", "corpora")
+        if soundscape.channels == 2 and self.corpora[soundscape.corpus].decode.channels == "mono":
+            raise ValueError(
+                f"{place}.channels: the corpus {soundscape.corpus} is decoded to one channel; "
+                f"set corpora.{soundscape.corpus}.decode.channels to stereo"
+            )
+        judge = soundscape.evaluation.judge
+        if judge:
+            here = f"{place}.evaluation.judge"
+            _require(judge.task, self.classification, f"{here}.task", "classification")
+            learners = self.classification[judge.task].learners
+            _require(judge.learner, learners, f"{here}.learner", f"the learners of {judge.task}")
 
     def _check_task(self, name: str, task: ClassificationOptions) -> None:
         place = f"classification.{name}"

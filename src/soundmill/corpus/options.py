@@ -73,7 +73,7 @@ class CorpusOptions(Options):
     """One corpus: recordings, labels, decoding."""
 
     source: str | list[str] = Field(min_length=1)
-    """Folder of recordings, or a list of folders, or `demo:ambient` or `demo:songs`."""
+    """Folder, or list of folders, or `demo:ambient`, `demo:songs` or `demo:soundscapes`."""
     labels: LabelOptions | None = None
     """Labels from a CSV, from folders or from file names; default none."""
     decode: DecodeOptions = DecodeOptions()

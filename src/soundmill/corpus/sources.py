@@ -6,7 +6,9 @@ Read while the workflow is parsed, so it imports nothing heavy.
 from soundmill.corpus.options import CorpusOptions, LabelOptions
 from soundmill.errors import InputError
 
-DEMOS = ("ambient", "songs")
+DEMOS = ("ambient", "songs", "soundscapes")
+DEMOS_WITHOUT_TRUTH = ("soundscapes",)
+"""Demos in which no notes are played."""
 PREFIX = "demo:"
 
 
@@ -23,7 +25,7 @@ def demo_name(options: CorpusOptions) -> str | None:
 def resolve_corpus(name: str, options: CorpusOptions) -> CorpusOptions:
     """Return the options with a ``demo:`` source replaced by the folder it is made in.
 
-    Labels and truth of a demo are its own unless the options name others.
+    Labels and truth (of a demo that has notes) are its own unless the options name others.
 
     Raises
     ------
@@ -38,9 +40,10 @@ def resolve_corpus(name: str, options: CorpusOptions) -> CorpusOptions:
         raise InputError(f"corpora.{name}.source: there is no {options.source!r}, only {known}")
     folder = f"results/{name}/demo"
     labels = options.labels or LabelOptions(csv=f"{folder}/labels.csv", key="file")
+    truth = None if demo in DEMOS_WITHOUT_TRUTH else f"{folder}/truth"
     changes = {
         "source": f"{folder}/audio",
         "labels": labels,
-        "truth": options.truth or f"{folder}/truth",
+        "truth": options.truth or truth,
     }
     return options.model_copy(update=changes)

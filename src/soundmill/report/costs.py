@@ -4,18 +4,19 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from soundmill.report.pages import write_page
 from soundmill.report.results import read_columns, read_corpus, read_pieces
 from soundmill.status import read_table, write_table
 
 AUDIO_STAGES = (
-    "compose_ambient", "compose_songs", "decode_recordings", "transcribe_recordings",
-    "generate_music", "render_music",
+    "compose_ambient", "compose_songs", "compose_soundscapes", "decode_recordings",
+    "transcribe_recordings", "generate_music", "render_music", "generate_soundscapes",
 )  # fmt: skip
 """Rules that go through all the sound of a corpus or model: these have a real-time factor."""
 
-LINES = ("music", "classification")
+LINES = ("music", "soundscapes", "classification")
 """Lines whose benchmarks lie in a folder of the line; the others lie in that of their corpus."""
 
 COLUMNS = (
@@ -52,15 +53,17 @@ def tabulate_costs(
     pieces: Mapping[str, str],
     stages: Sequence[str],
     tasks: Sequence[str] = (),
+    soundscapes: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
     """Add up the benchmark files and write a page and a CSV, one row a rule and subject.
 
     Parameters
     ----------
     benchmarks : folder of ``<corpus>/<rule>/[<variant>/]<bucket>.tsv`` and
-        ``music/<model>/<rule>.tsv`` and ``classification/<task>/<rule>[/<learner>[/<fold>]].tsv``.
-    manifests : ``manifest.csv`` by corpus; pieces : ``pieces.csv`` by music model. They give
-        the seconds of sound behind the real-time factors.
+        ``music/<model>/<rule>.tsv``, ``soundscapes/<model>/<rule>.tsv`` and
+        ``classification/<task>/<rule>[/<learner>[/<fold>]].tsv``.
+    manifests : ``manifest.csv`` by corpus; pieces, soundscapes : ``pieces.csv`` by music model and
+        by soundscape model. They give the seconds of sound behind the real-time factors.
     stages : names of the rules in the order to show them; others are left out (left-overs of
         an earlier version of the pipeline).
     tasks : names of the classification tasks, after which their benchmarks are looked for.
@@ -68,6 +71,8 @@ def tabulate_costs(
     audio = {name: read_corpus(path).seconds for name, path in manifests.items()}
     for model, path in pieces.items():
         audio[f"music/{model}"] = sum(p.seconds for p in read_pieces(path) if p.kind != "primer")
+    for model, path in soundscapes.items():
+        audio[f"soundscapes/{model}"] = sum(float(row["seconds"]) for row in read_table(path))
     subjects = {*audio, *(f"classification/{task}" for task in tasks)}
     costs = [cost for cost in add_up(Path(benchmarks)) if cost.subject in subjects]
     costs = [cost for cost in costs if cost.rule in stages]

@@ -12,6 +12,7 @@ from soundmill.report.gallery import Programme, read_gallery
 from soundmill.report.pages import write_page
 from soundmill.report.results import Corpus, Measure, read_corpus, read_measure
 from soundmill.report.scores import copy_summary, likelihoods, overall_overlap, transcription_score
+from soundmill.report.soundscape_results import distances, recognised, standing
 from soundmill.report.task_results import metric_name
 
 OVERLAPS = ("this model", "floor: a Markov chain", "ceiling: the corpus against itself")
@@ -64,6 +65,18 @@ class TaskResults:
 
 
 @dataclass(frozen=True)
+class SoundscapeResults:
+    """Where the results of a soundscape model lie: its evaluation, the folder of its page.
+
+    The folder holds ``pieces.json`` and what it names (`soundmill.report.soundscape_sounds`).
+    """
+
+    name: str
+    evaluation: Path
+    report: Path
+
+
+@dataclass(frozen=True)
 class Bar:
     """A figure as a bar: its name, its value, and its share of the full width."""
 
@@ -97,6 +110,7 @@ def write_listening_page(
     *,
     costs: str | os.PathLike[str],
     tasks: Sequence[TaskResults] = (),
+    soundscapes: Sequence[SoundscapeResults] = (),
     report: str = "report.zip",
 ) -> None:
     """Write the page and the folder of its sounds and pictures, beside each other.
@@ -105,6 +119,7 @@ def write_listening_page(
     ----------
     models : the models in the order to show them.
     tasks : classification tasks; the page links to theirs.
+    soundscapes : soundscape models; the page plays their pieces and links to theirs.
     page, folder : ``results/index.html`` and ``results/listen``: the page names files in the
         folder relative to itself, so that both can be moved or sent together.
     costs : the CSV that `soundmill.report.costs.tabulate_costs` wrote.
@@ -123,7 +138,8 @@ def write_listening_page(
         downloads=DOWNLOADS,
         costs=rows,
         total=sum(row.wall for row in rows),
-        recordings=_count_recordings(models, chapters),
+        recordings=_count_recordings(models, chapters, soundscapes),
+        soundscapes=[_soundscape(model, page.parent, folder) for model in soundscapes],
         tasks=[_decision(task, page.parent) for task in tasks],
         report=report,
     )
@@ -148,12 +164,40 @@ def _decision(task: TaskResults, home: Path) -> dict[str, Any]:
     }
 
 
-def _count_recordings(models: Sequence[ModelResults], chapters: Sequence[Chapter]) -> int:
-    """Return how many recordings all models learned from; a shared corpus counts once."""
-    corpora = {
-        model.manifest: len(chapter.corpus.accepted)
-        for model, chapter in zip(models, chapters, strict=True)
+def _soundscape(model: SoundscapeResults, home: Path, folder: Path) -> dict[str, Any]:
+    """Put the sounds of a soundscape model into the folder; return what the page says of it."""
+    data = read_json(model.evaluation)
+    place = folder / "soundscapes" / model.name
+    place.mkdir(parents=True, exist_ok=True)
+    pieces = read_json(model.report / "pieces.json")
+    for piece in pieces:
+        files = [part[key] for part in piece["parts"] for key in ("sound", "picture")]
+        for file in filter(None, [*files, piece["overview"]]):
+            link_or_copy(model.report / file, place / file)
+    return {
+        "name": model.name,
+        "corpus": data["corpus"],
+        "recordings": data["recordings"].get("train", 0),
+        "words": standing(distances(data)) or recognised(data),
+        "pieces": pieces,
+        "folder": f"{place.relative_to(home).as_posix()}/",
+        "page": (model.report.relative_to(home) / "index.html").as_posix(),
     }
+
+
+def _count_recordings(
+    models: Sequence[ModelResults],
+    chapters: Sequence[Chapter],
+    soundscapes: Sequence[SoundscapeResults],
+) -> int:
+    """Return how many recordings all models learned from; a shared corpus counts once."""
+    corpora: dict[str, int] = {}
+    for soundscape in soundscapes:
+        data = read_json(soundscape.evaluation)
+        used = sum(data["recordings"].values())
+        corpora[data["corpus"]] = max(used, corpora.get(data["corpus"], 0))
+    for model, chapter in zip(models, chapters, strict=True):
+        corpora[model.corpus] = len(chapter.corpus.accepted)
     return sum(corpora.values())
 
 

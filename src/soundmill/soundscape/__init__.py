@@ -1,0 +1,1 @@
+"""Soundscapes: learn field recordings, make new ones."""

@@ -1,0 +1,180 @@
+"""The folder of a soundscape model: weights, what it was trained with, what it can be asked for."""
+
+import json
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from soundmill.errors import InputError
+from soundmill.soundscape.autoencoder import Autoencoder
+from soundmill.soundscape.autoencoder_options import AutoencoderOptions
+from soundmill.soundscape.bank import Bank
+from soundmill.soundscape.conditions import Vocabulary, read_vocabulary
+from soundmill.soundscape.prior import Prior
+from soundmill.soundscape.prior_options import PriorOptions
+
+FORMAT = 1
+"""Version of the folder; raised when old folders can no longer be read."""
+
+
+@dataclass(frozen=True)
+class Front:
+    """What the model hears: sample rate in Hz, channels, window and hop in samples."""
+
+    sample_rate: int
+    channels: int
+    n_fft: int
+    hop: int
+    vocabulary: Vocabulary
+
+    @property
+    def encoding(self) -> dict[str, int]:
+        """What `soundmill.soundscape.encoding.encode` asks for."""
+        return {
+            "channels": self.channels, "sample_rate": self.sample_rate,
+            "n_fft": self.n_fft, "hop": self.hop,
+        }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class SoundscapeModel:
+    """A trained model, on the CPU.
+
+    Attributes
+    ----------
+    coherence : (bins,) how alike two channels are; None for one channel.
+    directions : for each meaning the step of the global vector that raises it by one standard
+        deviation.
+    autocorrelation : (D,) of each latent from frame to frame, for random walks.
+    """
+
+    network: Autoencoder
+    prior: Prior
+    bank: Bank
+    front: Front
+    coherence: Tensor | None
+    directions: dict[str, Tensor]
+    autocorrelation: Tensor
+    config: dict[str, Any]
+
+    @property
+    def rate(self) -> float:
+        """Frames of latents a second."""
+        return self.front.sample_rate / self.front.hop / self.network.stride
+
+
+def save_model(
+    folder: Path,
+    network: Autoencoder,
+    prior: Prior,
+    bank: Bank,
+    config: dict[str, Any],
+    *,
+    directions: dict[str, list[float]],
+    autocorrelation: list[float],
+) -> None:
+    """Write the model folder: all of it or nothing."""
+    weights = {f"autoencoder.{name}": value for name, value in network.state_dict().items()}
+    weights |= {f"prior.{name}": value for name, value in prior.state_dict().items()}
+    weights |= {f"bank.{name}": getattr(bank, name) for name in ("globals", "conditions", "drift")}
+    facts = {"directions": directions, "autocorrelation": autocorrelation}
+    save_folder(folder, weights, config | facts)
+
+
+def save_folder(folder: Path, weights: dict[str, Tensor], config: dict[str, Any]) -> None:
+    """Write ``model.safetensors`` and ``config.json``: readers see all of it or nothing."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".tmp-"))
+    try:
+        tensors = {name: value.contiguous() for name, value in weights.items()}
+        save_file(tensors, temporary / "model.safetensors")
+        text = json.dumps({"format": FORMAT, **config}, indent=2, ensure_ascii=False)
+        (temporary / "config.json").write_text(text + "\n", encoding="utf-8")
+        temporary.chmod(0o755)
+        if folder.exists():
+            shutil.rmtree(folder)
+        temporary.replace(folder)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+
+
+def load_autoencoder(
+    folder: str | os.PathLike[str],
+) -> tuple[Autoencoder, Front, dict[str, Any]]:
+    """Return the autoencoder of a folder, what it hears, and the folder's config."""
+    config, weights = _read(Path(folder))
+    network, front = _autoencoder(config)
+    _fill(network, weights, "", Path(folder))
+    return network, front, config
+
+
+def load_model(folder: str | os.PathLike[str]) -> SoundscapeModel:
+    """Return the model of a folder.
+
+    Raises
+    ------
+    InputError
+        When it is no folder of a soundscape model, is damaged, or of another version.
+    """
+    folder = Path(folder)
+    config, weights = _read(folder)
+    if "prior" not in config:
+        raise InputError(f"{folder} holds no whole model; give the folder that is named model")
+    network, front = _autoencoder(config)
+    options = PriorOptions.model_validate(config["prior"])
+    prior = Prior(options, network.latents, network.globals, front.vocabulary.width)
+    _fill(network, weights, "autoencoder.", folder)
+    _fill(prior, weights, "prior.", folder)
+    bank = Bank(*(weights[f"bank.{name}"] for name in ("globals", "conditions", "drift")))
+    coherence = config["coherence"]
+    return SoundscapeModel(
+        network, prior, bank, front,
+        None if coherence is None else torch.tensor(coherence),
+        {name: torch.tensor(step) for name, step in config["directions"].items()},
+        torch.tensor(config["autocorrelation"]), config,
+    )  # fmt: skip
+
+
+def _read(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        weights = load_file(folder / "model.safetensors")
+    except FileNotFoundError as error:
+        raise InputError(f"{folder} is no model folder: {error.filename} is missing") from error
+    except (ValueError, SafetensorError, OSError) as error:
+        raise InputError(f"{folder} is damaged ({error}); train the model again") from error
+    if not isinstance(config, dict) or "autoencoder" not in config:
+        raise InputError(f"{folder} holds no soundscape model but something else")
+    if config.get("format") != FORMAT:
+        raise InputError(
+            f"{folder} was written by another version of soundmill (format "
+            f"{config.get('format')}, this one reads {FORMAT}); train the model again"
+        )
+    return config, weights
+
+
+def _autoencoder(config: dict[str, Any]) -> tuple[Autoencoder, Front]:
+    options = AutoencoderOptions.model_validate(config["autoencoder"])
+    vocabulary = read_vocabulary(config["vocabulary"])
+    channels = int(config["channels"])
+    bands = channels * (options.n_fft // 2 + 1)
+    front = Front(int(config["sample_rate"]), channels, options.n_fft, options.hop, vocabulary)
+    return Autoencoder(options, bands, vocabulary.width), front
+
+
+def _fill(module: nn.Module, weights: dict[str, Tensor], prefix: str, folder: Path) -> None:
+    own = {n.removeprefix(prefix): w for n, w in weights.items() if n.startswith(prefix)}
+    try:
+        module.load_state_dict(own)
+    except RuntimeError as error:
+        raise InputError(f"{folder}: its weights do not fit its config.json: {error}") from error
+    module.eval()

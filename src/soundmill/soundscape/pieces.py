@@ -1,0 +1,182 @@
+"""The soundscapes that the options ask for, as files with tags."""
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from soundmill.audio.files import Samples
+from soundmill.audio.streaming import Written, write_stream
+from soundmill.audio.tags import describe
+from soundmill.log import logger
+from soundmill.seeds import derive
+from soundmill.soundscape.conditions import Script, Vocabulary
+from soundmill.soundscape.encoding import Sound
+from soundmill.soundscape.generation import NeuralGenerator
+from soundmill.soundscape.generation_options import GenerationOptions, PieceOptions, SamplingOptions
+from soundmill.soundscape.loops import make_loop
+from soundmill.soundscape.model import SoundscapeModel, load_model
+from soundmill.soundscape.recordings import Recording, read_recordings
+from soundmill.soundscape.sounds import read_sound
+from soundmill.soundscape.wishes import read_script, read_wish, say_wish
+from soundmill.status import Row, write_table
+
+COLUMNS = (
+    "name", "file", "kind", "seconds", "seed", "condition", "label", "sample_rate", "channels",
+    "loudness", "peak", "factor",
+)  # fmt: skip
+LOOP_OVERLAP = 2.0
+"""Crossfade of a loop's end into its beginning, s."""
+
+
+def make_pieces(
+    model: str | os.PathLike[str],
+    recordings: str | os.PathLike[str],
+    output: Path,
+    options: GenerationOptions,
+    *,
+    name: str,
+    seed: int,
+    threads: int | None = None,
+) -> None:
+    """Write the pieces that the options ask for, and ``pieces.csv`` (`COLUMNS`).
+
+    Parameters
+    ----------
+    recordings : table in which the recordings to vary are found by their ids.
+    name : of the model, for the tags of the files.
+    """
+    if threads is not None:
+        torch.set_num_threads(threads)
+    loaded = load_model(model)
+    output.mkdir(parents=True, exist_ok=True)
+    rows = []
+    pieces = options.pieces or default_pieces(loaded.front.vocabulary)
+    for title, piece in pieces.items():
+        path = output / f"{title}.{options.format}"
+        own = derive(seed, "piece", title)
+        known = _known(recordings, piece)
+        written, said = write_piece(
+            loaded, piece, path, sampling=options.sampling, loudness=options.loudness, seed=own,
+            title=title, model_name=name, known=known,
+        )  # fmt: skip
+        rows.append(_row(title, path, piece, own, written, said, loaded))
+        logger.info(
+            "%s: %.0f s, %.1f times faster than real time",
+            path.name, written.seconds, written.real_time_factor,
+        )  # fmt: skip
+    write_table(output / "pieces.csv", rows, COLUMNS)
+
+
+def default_pieces(vocabulary: Vocabulary) -> dict[str, PieceOptions]:
+    """Return a piece for each value of the first category, or one for all."""
+    for name, column in vocabulary.columns.items():
+        if column.kind == "category":
+            return {
+                f"new-{number:02d}": PieceOptions(labels={name: value})
+                for number, value in enumerate(column.values, 1)
+            }
+    return {"new": PieceOptions()}
+
+
+def write_piece(
+    model: SoundscapeModel,
+    piece: PieceOptions,
+    path: Path,
+    *,
+    sampling: SamplingOptions,
+    loudness: float,
+    seed: int,
+    title: str,
+    model_name: str,
+    known: Mapping[str, Recording],
+    date: str = "",
+    progress: Any = None,
+) -> tuple[Written, str]:
+    """Write one piece, and return what was written and the condition in words.
+
+    Parameters
+    ----------
+    known : recordings that a variation can name by their ids; others are paths.
+    date : for the file's tags; empty where the bytes shall not depend on the day.
+    """
+    blocks, said = _blocks(model, piece, sampling, seed, known)
+    if piece.loop:
+        blocks = make_loop(blocks, piece.seconds, _overlap(piece), model.front.sample_rate)
+    tags = describe(
+        title, date=date, model=model_name, seed=seed, condition=said, controls=piece.controls
+    )
+    written = write_stream(
+        path, blocks, piece.seconds, model.front.sample_rate, model.front.channels,
+        loudness=loudness, tags=tags, progress=progress,
+    )  # fmt: skip
+    return written, said
+
+
+def _overlap(piece: PieceOptions) -> float:
+    return min(LOOP_OVERLAP, piece.seconds / 2) if piece.loop else 0.0
+
+
+def _blocks(
+    model: SoundscapeModel,
+    piece: PieceOptions,
+    sampling: SamplingOptions,
+    seed: int,
+    known: Mapping[str, Recording],
+) -> tuple[Iterator[Samples], str]:
+    """Return the sound of a piece, and what it is in words."""
+    generator = NeuralGenerator(model, sampling, piece.controls)
+    vocabulary, front = generator.vocabulary, model.front
+    seconds = piece.seconds + _overlap(piece)
+    if piece.script:
+        script = read_script(vocabulary, piece.script)
+        said = " → ".join(
+            say_wish({k: v for k, v in line.items() if k != "at"}) for line in piece.script
+        )
+        return generator.stream(script, seconds, seed), said
+    wish = read_wish(vocabulary, piece.labels)
+    if piece.variation is None:
+        script = Script(vocabulary, [(0.0, wish)])
+        return generator.stream(script, seconds, seed), say_wish(wish) or "anything"
+
+    def find(name: str) -> Sound:
+        return known[name] if name in known else read_sound(name, front.sample_rate, front.channels)
+
+    if not wish and piece.variation in known:
+        wish = vocabulary.wish(known[piece.variation].labels)
+    first = find(piece.variation)
+    if piece.to:
+        said = f"from {Path(piece.variation).name} to {Path(piece.to).name}"
+        return generator.interpolation(first, find(piece.to), seconds, seed, wish), said
+    said = f"a variation of {Path(piece.variation).name}, strength {piece.strength:g}"
+    return generator.variation(first, seconds, piece.strength, seed, wish), said
+
+
+def _known(recordings: str | os.PathLike[str], piece: PieceOptions) -> dict[str, Recording]:
+    """Return the recordings that a piece names; of one that is cut, the part to learn from."""
+    names = {piece.variation, piece.to}
+    found: dict[str, Recording] = {}
+    for split in ("test", "valid", "train") if any(names) else ():
+        found |= {part.id: part for part in read_recordings(recordings, split) if part.id in names}
+    return found
+
+
+def _row(
+    title: str, path: Path, piece: PieceOptions, seed: int, written: Written, said: str,
+    model: SoundscapeModel,
+) -> Row:  # fmt: skip
+    kind = (
+        "loop" if piece.loop else "script" if piece.script else "interpolation" if piece.to
+        else "variation" if piece.variation else "new"
+    )  # fmt: skip
+    label = next((str(v) for v in piece.labels.values() if isinstance(v, str)), "")
+    level = {"loudness": written.loudness, "peak": written.peak_dbfs}
+    return {
+        "name": title, "file": path.name, "kind": kind, "seconds": f"{written.seconds:.3f}",
+        "seed": str(seed), "condition": said, "label": label,
+        "sample_rate": str(model.front.sample_rate), "channels": str(model.front.channels),
+        **{name: "" if value is None else f"{value:.2f}" for name, value in level.items()},
+        "factor": f"{written.real_time_factor:.1f}",
+    }  # fmt: skip
