@@ -82,7 +82,7 @@ rule train_prior:
         "benchmarks/soundscapes/{soundscape}/train_prior.tsv"
     conda:
         "../envs/soundscape.yaml"
-    threads: 4
+    threads: 1  # its steps are small: more threads would wait for each other by spinning
     resources:
         mem_mb=megabytes(4000),
         runtime=minutes(720),

@@ -1,4 +1,4 @@
-"""`soundmill transcribe`, `generate`, `render`, `classify`, `inspect`: without the workflow."""
+"""`soundmill transcribe`, `generate`, `render`, `soundscape`, `classify`, `inspect`."""
 
 import sys
 import warnings
@@ -125,6 +125,84 @@ def render(
         path = output / f"{piece.stem}.{suffix.lstrip('.')}"
         render_file(piece, path, options)
         _say(path, f"{options.preset}")
+
+
+@app.command()
+def soundscape(
+    model: Annotated[
+        Path, typer.Argument(help="Model folder, such as results/soundscapes/NAME/model.")
+    ],
+    label: Annotated[
+        list[str],
+        typer.Option(
+            metavar="NAME[=WEIGHT]",
+            help="What it shall be, in the model's first category: rain, or rain=0.7; repeat it "
+            "for a mix. Default anything.",
+        ),
+    ] = [],  # noqa: B006
+    condition: Annotated[
+        list[str],
+        typer.Option(
+            metavar="COLUMN=VALUE",
+            help="Any condition: site=forest, hour=6.5, hour=6:30, kind=rain:0.7+wind:0.3; "
+            "repeatable.",
+        ),
+    ] = [],  # noqa: B006
+    script: Annotated[
+        Path | None,
+        typer.Option(help="YAML or CSV of conditions over time: at (s, m:ss, h:mm:ss) and each."),
+    ] = None,
+    seconds: Annotated[
+        float | None, typer.Option(help="Length; default 20, of a script its last time.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Same seed, same sound.")] = 1,
+    variation_of: Annotated[
+        str | None,
+        typer.Option(
+            metavar="RECORDING", help="A recording to vary: a file, or an id of recordings.csv."
+        ),
+    ] = None,
+    strength: Annotated[
+        float | None,
+        typer.Option(help="How far it goes: 0 its own latents, 1 only its place; default 0.5."),
+    ] = None,
+    to: Annotated[
+        str | None,
+        typer.Option(metavar="RECORDING", help="Go from --variation-of to this recording."),
+    ] = None,
+    loop: Annotated[bool, typer.Option("--loop", help="The end meets the beginning.")] = False,
+    control: Annotated[
+        list[str],
+        typer.Option(
+            metavar="NAME=AMOUNT",
+            help="Turn loudness, brightness, roughness, events, or one latent ('global 3=-2'), in "
+            "standard deviations; repeatable.",
+        ),
+    ] = [],  # noqa: B006
+    count: Annotated[int, typer.Option(min=1, help="Pieces, each with a seed of its own.")] = 1,
+    suffix: Annotated[str, typer.Option("--format", help="wav, flac, mp3.")] = "flac",
+    loudness: Annotated[float | None, typer.Option(help="LUFS; default -23.")] = None,
+    output: Output = Path(),
+    tell: Annotated[
+        bool, typer.Option("--list", help="Say what the model can be asked for, and stop.")
+    ] = False,
+    settings: Settings = [],  # noqa: B006
+) -> None:
+    """Let a trained model make new soundscapes of any length, on request."""
+    from soundmill.cli.soundscapes import Request, describe, make, speed
+    from soundmill.soundscape.generation_options import GenerationOptions, SamplingOptions
+
+    if tell:
+        for line in describe(model):
+            typer.echo(line)
+        return
+    sampling = _options(SamplingOptions, settings)
+    options = _options(
+        GenerationOptions, [], sampling=sampling, loudness=loudness, format=suffix.lstrip(".")
+    )
+    request = Request(label, condition, script, seconds, variation_of, strength, to, loop, control)
+    for path, written, said in make(model, request, output, options, seed=seed, count=count):
+        _say(path, f"{said}: {written.seconds:g} s, {speed(written)}")
 
 
 @app.command()

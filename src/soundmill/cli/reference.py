@@ -49,7 +49,8 @@ def _section(place: str, node: Schema, schema: Schema, told: set[str]) -> Iterat
         inner += [(f"{where} (kind: {kind})", _at(ref, schema)) for kind, ref in branches.items()]
         target = _model(option, schema)
         if target is not None:
-            inner.append((where, target))
+            both = f"{_cell(target)} {_cell(option)}" if entries else _cell(target)
+            inner.append((where, target | {"description": both}))
         if target is not None or branches:
             continue
         default = "**required**" if name in node.get("required", ()) else _plain(option)
@@ -72,7 +73,7 @@ def _heading(place: str) -> str:
 
 def _model(option: Schema, schema: Schema) -> Schema | None:
     """Return the model behind an option that is a section, else None."""
-    for entries in option.get("patternProperties", {}).values():
+    for entries in _entries(option):
         return _model(entries, schema)
     for choice in (option, *option.get("anyOf", ())):
         if "$ref" in choice:
@@ -81,9 +82,16 @@ def _model(option: Schema, schema: Schema) -> Schema | None:
     return None
 
 
+def _entries(option: Schema) -> list[Schema]:
+    """Return what the entries of a dictionary are, when they have names of one's own."""
+    named = list(option.get("patternProperties", {}).values())
+    other = option.get("additionalProperties")
+    return [*named, other] if isinstance(other, dict) else named
+
+
 def _branches(option: Schema) -> dict[str, str]:
     """Return the models of a dictionary whose entries are told apart by their kind."""
-    for entries in option.get("patternProperties", {}).values():
+    for entries in _entries(option):
         kinds: dict[str, str] = entries.get("discriminator", {}).get("mapping", {})
         shared: dict[str, list[str]] = {}
         for kind, ref in kinds.items():

@@ -27,7 +27,12 @@ from soundmill.soundscape.condition_options import ConditionOptions
 from soundmill.soundscape.conditions import Vocabulary, learn_vocabulary
 from soundmill.soundscape.crops import Batch, Crops
 from soundmill.soundscape.frontend import RAYLEIGH_MEAN, istft, log_magnitudes, stft
-from soundmill.soundscape.learning import GRADIENT_CLIP, epoch_loader, optimiser
+from soundmill.soundscape.learning import (
+    GRADIENT_CLIP,
+    count_epochs,
+    epoch_loader,
+    optimiser,
+)
 from soundmill.soundscape.model import save_folder
 from soundmill.soundscape.recordings import read_recordings
 from soundmill.soundscape.synthesis import noisiness
@@ -45,6 +50,8 @@ ACTIVE = 0.01
 """A latent is active when its posterior means vary by more (Burda et al. 2016, section 5)."""
 COLLAPSED = 0.1
 """With fewer of the latents active the autoencoder counts as collapsed."""
+STFT_CROPS = 4
+"""Crops of a batch that the multi-resolution STFT loss is taken of: it costs more than the rest."""
 RESOLUTIONS = (256, 512, 2048)
 """Windows of the multi-resolution STFT loss (Yamamoto, Song and Kim 2020), samples."""
 
@@ -84,9 +91,12 @@ def train_autoencoder(
     parts = {split: read_recordings(recordings, split) for split in ("train", "valid", "test")}
     if not parts["train"]:
         raise InputError(f"{recordings}: no recording to learn from; lower held_out's shares")
-    rates = {recording.sample_rate for recording in parts["train"]}
+    rates = {recording.sample_rate for part in parts.values() for recording in part}
     if len(rates) > 1:
-        raise InputError(f"{recordings}: the recordings have several sample rates: {rates}")
+        raise InputError(
+            f"{recordings}: the recordings have several sample rates "
+            f"({', '.join(map(str, sorted(rates)))} Hz); decode the corpus at one sample_rate"
+        )
     rate = rates.pop()
     vocabulary = learn_vocabulary([r.labels for r in parts["train"]], conditions)
     frames = max(round(options.crop_seconds * rate / options.hop / options.stride), 2)
@@ -102,8 +112,9 @@ def train_autoencoder(
     learner = Learner(options, vocabulary, channels, train, valid, seed)
     keeper = AutoencoderKeeper(state / "last.ckpt", what="autoencoder")
     fit(
-        learner, keeper, max_steps=options.steps, max_epochs=-1, accelerator=options.accelerator,
-        precision=options.precision, gradient_clip_val=GRADIENT_CLIP,
+        learner, keeper, max_epochs=count_epochs(options.steps, options.epoch_steps),
+        accelerator=options.accelerator, precision=options.precision,
+        gradient_clip_val=GRADIENT_CLIP,
     )  # fmt: skip
     network = learner.network.cpu().eval()
     network.load_state_dict(keeper.weights(learner))
@@ -208,6 +219,8 @@ class Learner(L.LightningModule):
         The decoded magnitudes sound with the phases of the recording, since its own are drawn.
         """
         options = self.options
+        batch = Batch(*(part[:STFT_CROPS] for part in batch))
+        decoded = Decoded(*(part[:STFT_CROPS] for part in decoded))
         spectrum = stft(batch.samples, options.n_fft, options.hop)
         levels = self.network.restore(decoded.mean)
         # a mean of logarithms is below the logarithm of the mean, by the more the noisier

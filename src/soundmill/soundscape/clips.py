@@ -1,6 +1,5 @@
 """Clips for the evaluation: real ones, and what the model and the baselines make beside them."""
 
-import csv
 import math
 import os
 from collections.abc import Iterable, Iterator, Mapping
@@ -26,7 +25,7 @@ from soundmill.soundscape.noise import pink_noise
 from soundmill.soundscape.recordings import Recording, read_recordings
 from soundmill.soundscape.sounds import MemorySound
 from soundmill.soundscape.synthesis import fast_griffin_lim
-from soundmill.status import Row, write_table
+from soundmill.status import Row, read_table, write_table
 
 COLUMNS = ("kind", "file", "source", "label", "reference")
 ITERATIONS = 32
@@ -176,16 +175,19 @@ def places(recordings: Iterable[Recording], length: int, most: int) -> list[tupl
     found: list[tuple[Recording, int]] = []
     for turn in range(max(map(len, each), default=0)):
         # the middle first: where a recording gives few clips, not all of them are beginnings
-        found += [own[(turn * 7 + len(own) // 2) % len(own)] for own in each if turn < len(own)]
-    unique = dict.fromkeys((recording.wav, first) for recording, first in found)
-    kept = {(recording.wav, first): (recording, first) for recording, first in found}
-    return [kept[key] for key in unique][:most]
+        found += [own[_turn(turn, len(own))] for own in each if turn < len(own)]
+    return found[:most]
+
+
+def _turn(turn: int, count: int) -> int:
+    """Return the place that comes in turn: the middle, then every seventh or so, each once."""
+    step = next(step for step in range(7, 2 * count + 8) if math.gcd(step, count) == 1)
+    return (turn * step + count // 2) % count
 
 
 def training_rows(table: str | os.PathLike[str]) -> list[Mapping[str, str]]:
     """Return the rows of the training parts, which the granular baseline reads."""
-    with open(table, encoding="utf-8", newline="") as file:
-        return [row for row in csv.DictReader(file) if row["split"] == "train"]
+    return [row for row in read_table(table) if row["split"] == "train"]
 
 
 def _told(items: Any, label: str) -> Iterator[Any]:

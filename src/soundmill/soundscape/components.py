@@ -35,17 +35,19 @@ def start_from_components(model: Autoencoder, levels: Tensor, mask: Tensor) -> N
     whole = mask.reshape(len(y), -1, step).amin(2).flatten() > 0
     blocks = blocks[whole] if bool(whole.any()) else blocks
     axes, spreads = components(blocks, model.latents)
-    residual = blocks - (blocks - blocks.mean(0)) @ axes @ axes.T - blocks.mean(0)
+    # what can be put back has one mean for all frames of a block: so has what is taken away
+    centre = blocks.mean(0).reshape(step, model.bands).mean(0)
+    residual = blocks - centre.repeat(step)
+    residual = residual - residual @ axes @ axes.T
     noise = residual.square().mean().clamp_min(1e-6)
     shape = (model.latents, step, model.bands)
     layers = (model.latent_in, model.latent_out, model.heads, model.expand)
     biases = [layer.bias for layer in layers]
     into_bias, out_bias, head_bias, expand_bias = (bias for bias in biases if bias is not None)
-    centre = blocks.mean(0).reshape(step, model.bands).mean(0)
     into = (axes / spreads).T.reshape(shape).transpose(1, 2)
     out = (axes * spreads).T.reshape(shape).transpose(1, 2)
     model.latent_in.weight.copy_(into)
-    into_bias.copy_(-(blocks.mean(0) @ (axes / spreads)))
+    into_bias.copy_(-(centre.repeat(step) @ (axes / spreads)))
     model.latent_out.weight.copy_(out)
     out_bias.copy_(centre)
     # the posterior of probabilistic principal components (Tipping and Bishop 1999, section 3)
@@ -73,6 +75,8 @@ def components(data: Tensor, count: int) -> tuple[Tensor, Tensor]:
         extra = torch.linalg.qr(
             torch.cat([axes, torch.randn(data.shape[1], count - rank)], dim=1)
         ).Q[:, rank:]
+        # more than there are dimensions can only be nothing
+        extra = nn.functional.pad(extra, (0, count - rank - extra.shape[1]))
         axes = torch.cat([axes, extra], dim=1)
         spreads = torch.cat([spreads, torch.zeros(count - rank)])
     found = spreads[spreads > LEAST]

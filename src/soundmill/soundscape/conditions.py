@@ -70,7 +70,7 @@ class Vocabulary:
                         f"it knows {', '.join(column.values)}"
                     )
                 if not weight >= 0 or not math.isfinite(weight):
-                    raise InputError(f"{name}: the weight {weight:g} of {label} is negative")
+                    raise InputError(f"{name}: the weight {weight:g} of {label} is no share")
             if not sum(value.values()) > 0:
                 raise InputError(f"{name}: all weights are 0")
 
@@ -107,7 +107,8 @@ class Vocabulary:
                 if text in column.values:
                     found[name] = {text: 1.0}
             elif text:
-                found[name] = circle_value(text, name, row.get("source", "a recording"))
+                source = row.get("source", "a recording")
+                found[name] = circle_value(text, name, source, column.period)
         return found
 
     def as_json(self) -> dict[str, Any]:
@@ -151,23 +152,25 @@ def learn_vocabulary(
     return Vocabulary(columns)
 
 
-def circle_value(text: str, name: str, source: str) -> float:
-    """Read a place on a circle: a number, or a time of day as 6:30, 06:30:00, 0630 or 063000."""
-    clock = re.fullmatch(r"(\d{1,2}):(\d\d)(?::(\d\d))?|(\d\d)(\d\d)(\d\d)?", text)
+def circle_value(text: str, name: str, source: str, period: float = 24.0) -> float:
+    """Read a place on a circle: a number, or a time of day as 6:30, 06:30:00, 0630 or 063000.
+
+    Digits without colons are a time only on a circle of 24; on others they are a number.
+    """
+    clock = re.fullmatch(r"(\d{1,2}):(\d\d)(?::(\d\d))?", text)
+    if period == 24 and not clock:
+        clock = re.fullmatch(r"(\d\d)(\d\d)(\d\d)?", text)
     if clock:
-        hours, minutes, seconds = (int(part or 0) for part in _three(clock.groups()))
-        return hours + minutes / 60 + seconds / 3600
+        hours, minutes, seconds = (int(part or 0) for part in clock.groups())
+        if max(minutes, seconds) < 60:
+            return hours + minutes / 60 + seconds / 3600
     try:
-        value = float(text)
+        value = math.nan if clock else float(text)
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
         raise InputError(f"{source}: the label {name} is {text!r}; it must be a number or hh:mm")
     return value
-
-
-def _three(groups: Sequence[str | None]) -> Sequence[str | None]:
-    return groups[:3] if groups[0] else groups[3:]
 
 
 class Script:
@@ -177,27 +180,34 @@ class Script:
     ----------
     vocabulary : of the model.
     wishes : (time in s, wish), in any order; before the first and after the last it stays.
+
+    Attributes
+    ----------
+    times : (n,) s, in order; vectors : (n, width) at these times.
     """
 
     def __init__(self, vocabulary: Vocabulary, wishes: Sequence[tuple[float, Wish]]) -> None:
         if not wishes:
             raise InputError("a script needs at least one line")
+        for time, _ in wishes:
+            if not math.isfinite(time):
+                raise InputError(f"script: {time:g} is no time; give seconds")
         wishes = sorted(wishes, key=lambda entry: entry[0])
         self.vocabulary = vocabulary
-        self._times = np.array([time for time, _ in wishes])
-        self._vectors = np.stack([vocabulary.vector(wish) for _, wish in wishes])
+        self.times = np.array([time for time, _ in wishes])
+        self.vectors = np.stack([vocabulary.vector(wish) for _, wish in wishes])
 
     @property
     def end(self) -> float:
         """Time of the last wish, s."""
-        return float(self._times[-1])
+        return float(self.times[-1])
 
     def at(self, seconds: float) -> Floats:
         """Return the vector (width,) at a time."""
-        after = int(np.searchsorted(self._times, seconds, side="right"))
-        if after == 0 or after == len(self._times):
-            return np.asarray(self._vectors[min(after, len(self._times) - 1)], np.float32)
-        start, stop = self._times[after - 1], self._times[after]
+        after = int(np.searchsorted(self.times, seconds, side="right"))
+        if after == 0 or after == len(self.times):
+            return np.asarray(self.vectors[min(after, len(self.times) - 1)], np.float32)
+        start, stop = self.times[after - 1], self.times[after]
         share = (seconds - start) / max(stop - start, 1e-9)
-        first, second = self._vectors[after - 1], self._vectors[after]
+        first, second = self.vectors[after - 1], self.vectors[after]
         return np.asarray((1 - share) * first + share * second, np.float32)

@@ -69,13 +69,13 @@ def measure_controls(globals_: Tensor, latents: Tensor, heard: Tensor) -> dict[s
     directions = {}
     for k, meaning in enumerate(MEANINGS):
         target = heard[:, k] - heard[:, k].mean()
-        spread = target.std().clamp_min(1e-6)
+        spread = target.std(correction=0).clamp_min(1e-6)
         weights = torch.linalg.solve(
             covariance + ridge, centred.T @ target / max(len(target) - 1, 1)
         )
-        explained = 1 - (
-            target - centred @ weights
-        ).square().sum() / target.square().sum().clamp_min(1e-9)
+        left = (target - centred @ weights).square().sum() / target.square().sum().clamp_min(1e-9)
+        # what never changes is told by nothing
+        explained = 1 - left if float(target.square().mean()) > 1e-9 else torch.zeros(())
         # of all steps that raise it as much, the one that the recordings make most often
         step = covariance @ weights
         gain = weights @ step

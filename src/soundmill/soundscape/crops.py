@@ -58,10 +58,15 @@ class Crops:
 
     def cover(self, most: int) -> list[tuple[int, int]]:
         """Return (recording, first sample) of at most so many crops, spread over all of them."""
+        lengths = [recording.frames for recording in self.recordings]
+        apart = float(self.samples)
+        counts = [max(1, round(length / apart)) for length in lengths]
+        while sum(counts) > most and max(counts) > 1:  # further apart before leaving any one out
+            apart *= 1.05
+            counts = [max(1, round(length / apart)) for length in lengths]
         places = []
-        for number, recording in enumerate(self.recordings):
-            count = max(1, round(recording.frames / self.samples))
-            last = max(recording.frames - self.samples, 0)
+        for number, (length, count) in enumerate(zip(lengths, counts, strict=True)):
+            last = max(length - self.samples, 0)
             places += [(number, round(last * k / max(count - 1, 1))) for k in range(count)]
         step = max(1.0, len(places) / most)
         return [places[int(k * step)] for k in range(min(most, len(places)))]

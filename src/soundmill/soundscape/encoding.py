@@ -46,10 +46,13 @@ def encode(
     """
     step = hop * network.stride
     block = max(1, round(BLOCK_SECONDS * sample_rate / step)) * step
-    ends = list(range(0, max(sound.frames, step), block))
+    # what is left after the last whole frame of latents is in none of them, nor in the mean
+    ends = list(range(0, max(sound.frames // step * step, step), block))
     total, count = torch.zeros(network.bands), 0
     for first in ends:
-        y = _levels(network, sound, first, block, channels, n_fft, hop, around=0)
+        before = min(step, first)  # so that no window is cut where blocks meet
+        y = _levels(network, sound, first - before, block + before, channels, n_fft, hop, step)
+        y = y[before // hop :][: block // hop]
         total, count = total + y.sum(0), count + len(y)
     stays = (total / max(count, 1))[None, None]
     g, _ = network.encode_global(stays, torch.ones(1, 1))

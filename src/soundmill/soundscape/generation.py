@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from soundmill.audio.files import Samples
 from soundmill.errors import InputError
@@ -17,6 +18,7 @@ from soundmill.soundscape.controls import MEANINGS
 from soundmill.soundscape.encoding import Encoded, Sound, encode
 from soundmill.soundscape.generation_options import SamplingOptions
 from soundmill.soundscape.latents import Steps, decode_path, interpolate, new_path, vary
+from soundmill.soundscape.layers import mix_layers, split_layers
 from soundmill.soundscape.model import SoundscapeModel
 from soundmill.soundscape.synthesis import Synthesiser
 
@@ -50,8 +52,18 @@ class NeuralGenerator:
 
     def stream(self, script: Script, seconds: float, seed: int) -> Iterator[Samples]:
         """Yield blocks (channels, n) of a new soundscape."""
-        path = new_path(self.model, script, self._steps(seconds), self.options, seed)
-        return self._sound(path, seconds, seed)
+        layers, count = split_layers(script), self._steps(seconds)
+        seeds = [derive(seed, "layer", str(number)) for number in range(len(layers))]
+        paths = [
+            new_path(self.model, layer, count, self.options, own)
+            for layer, own in zip(layers, seeds, strict=True)
+        ]
+        if len(paths) == 1:
+            return self._sound(paths[0], seconds, seed)
+        offset, front = turn(self.model, self.controls or {}), self.model.front
+        streams = [decode_path(self.model, path, offset) for path in paths]
+        mixed = mix_layers(layers, streams, front.sample_rate / front.hop)
+        return self._sounding(mixed, seconds, seed)
 
     def variation(
         self, sound: Sound, seconds: float, strength: float, seed: int, labels: Mapping[str, Any]
@@ -69,10 +81,21 @@ class NeuralGenerator:
         return self._sound(path, seconds, seed)
 
     def interpolation(
-        self, first: Sound, second: Sound, seconds: float, seed: int, labels: Mapping[str, Any]
+        self,
+        first: Sound,
+        second: Sound,
+        seconds: float,
+        seed: int,
+        labels: Mapping[str, Any],
+        to: Mapping[str, Any] | None = None,
     ) -> Iterator[Samples]:
-        """Yield blocks that come out of one sound and end in another."""
-        script = Script(self.vocabulary, [(0.0, labels)])
+        """Yield blocks that come out of one sound and end in another.
+
+        Parameters
+        ----------
+        labels, to : what the first and the second sound are; without ``to`` both are the same.
+        """
+        script = Script(self.vocabulary, [(0.0, labels), (1.0, labels if to is None else to)])
         path = interpolate(
             self.model, self.encode(first), self.encode(second), script, self._steps(seconds)
         )
@@ -93,22 +116,28 @@ class NeuralGenerator:
         return encode(self.model.network, sound, **self.model.front.encoding)
 
     def _steps(self, seconds: float) -> int:
-        if not 0 < seconds < math.inf:
+        if not 0 < seconds < math.inf or round(seconds * self.sample_rate) < 1:
             raise InputError(f"a soundscape of {seconds:g} s cannot be made; ask for more than 0 s")
         step = self.model.front.hop * self.model.network.stride
         return max(1, math.ceil(seconds * self.sample_rate / step) + 1)
 
     def _sound(self, path: Iterator[Steps], seconds: float, seed: int) -> Iterator[Samples]:
         """Yield the sound of a path, cut to its length."""
+        offset = turn(self.model, self.controls or {})
+        return self._sounding(decode_path(self.model, path, offset), seconds, seed)
+
+    def _sounding(
+        self, frames: Iterator[tuple[Tensor, Tensor]], seconds: float, seed: int
+    ) -> Iterator[Samples]:
+        """Yield the sound of decoded frames, cut to its length."""
         front, options = self.model.front, self.options
         synthesiser = Synthesiser(
             front.n_fft, front.hop, front.channels, derive(seed, "noise"), self.model.coherence,
             options.phase_iterations, options.noise,
         )  # fmt: skip
-        offset = turn(self.model, self.controls or {})
         left = round(seconds * self.sample_rate)
         skip = front.n_fft // 2  # the first frame's window begins half a window before the sound
-        for block in synthesiser.blocks(decode_path(self.model, path, offset)):
+        for block in synthesiser.blocks(frames):
             block, skip = block[:, skip:], max(0, skip - block.shape[1])
             if block.shape[1] and left:
                 yield block[:, :left]

@@ -1,5 +1,6 @@
 """Options of what a soundscape model makes, and of how."""
 
+import math
 from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
@@ -12,9 +13,14 @@ class SamplingOptions(Options):
 
     method: Literal["autoregressive", "random_walk", "slerp"] = "autoregressive"
     """What follows what: learned from the recordings, or a walk that knows only how fast to go."""
+    frames: Literal["heard", "drawn"] = "heard"
+    """`heard`: each frame is one of those heard in near recordings, which keeps fine detail;
+    `drawn`: from normal distributions, further from what was heard, and rougher."""
+    nearness: float = Field(0.1, gt=0, le=10)
+    """How unlike recordings may be to lend each other frames; more mixes more of them."""
     temperature: float = Field(1.0, gt=0, le=2)
     """How daring: below 1 each step stays nearer to the likeliest."""
-    wander: float = Field(0.5, ge=0, le=3)
+    wander: float = Field(0.25, ge=0, le=3)
     """How far the environment wanders, in units of how far it does within recordings."""
     noise: float = Field(1.0, ge=0, le=1)
     """How much of the fine structure of noise is drawn where the decoder is unsure."""
@@ -50,7 +56,8 @@ class PieceOptions(Options):
         if self.script and (self.labels or self.variation):
             raise ValueError("script: it says the labels itself; leave labels and variation out")
         for number, line in enumerate(self.script):
-            if not isinstance(line.get("at"), int | float):
+            at = line.get("at")
+            if isinstance(at, bool) or not isinstance(at, int | float) or not math.isfinite(at):
                 raise ValueError(f"script, line {number + 1}: at is missing, the time in s")
         return self
 

@@ -39,6 +39,8 @@ class GrainSource:
     """First sample of the part."""
     frames: int
     sample_rate: int
+    gain: float
+    """What its samples are multiplied by."""
     features: Features
     """(frames of features, bands): log-mel levels in dB."""
 
@@ -80,13 +82,12 @@ class GrainSource:
         begin = min(max(0, begin), self.frames - 1)
         with _open(self.path) as file:
             file.seek(self.first + begin)
-            return np.asarray(
-                file.read(min(count, self.frames - begin), dtype="float32", always_2d=True)
-            )
+            found = file.read(min(count, self.frames - begin), dtype="float32", always_2d=True)
+            return np.asarray(found * np.float32(self.gain))
 
 
 def open_sources(rows: Sequence[Mapping[str, str]]) -> list[GrainSource]:
-    """Return the sources of rows with wav, start, stop; parts without a sample are left out.
+    """Return the sources of rows with wav, start, stop, gain; parts without a sample are left out.
 
     Raises
     ------
@@ -104,8 +105,10 @@ def open_sources(rows: Sequence[Mapping[str, str]]) -> list[GrainSource]:
                 logger.warning("%s: no sound from %s s on; left out", row["wav"], row.get("start"))
                 continue
             file.seek(first)
-            features = _features(_mono_blocks(file, last - first), rate)
-        found.append(GrainSource(row, row["wav"], first, last - first, rate, features))
+            gain = float(row.get("gain") or 1)
+            blocks = (block * np.float32(gain) for block in _mono_blocks(file, last - first))
+            features = _features(blocks, rate)
+        found.append(GrainSource(row, row["wav"], first, last - first, rate, gain, features))
     return found
 
 

@@ -63,9 +63,9 @@ class Granular:
 
     Parameters
     ----------
-    recordings : rows with wav (path), start, stop (seconds; empty: the whole) and the labels of
-        the vocabulary. Rates and channels may differ; of more channels than asked the mean is
-        taken, of fewer it is repeated.
+    recordings : rows with wav (path), start, stop (seconds; empty: the whole), gain (empty: 1) and
+        the labels of the vocabulary. Rates and channels may differ; of more channels than asked the
+        mean is taken, of fewer it is repeated.
     vocabulary : what can be asked for. A recording without a label that is asked for is used only
         where no recording has it.
     options : of the grains.

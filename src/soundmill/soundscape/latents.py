@@ -11,10 +11,11 @@ import torch
 from torch import Tensor
 
 from soundmill.seeds import derive
-from soundmill.soundscape.bank import Environment
+from soundmill.soundscape.bank import Environment, Recall
 from soundmill.soundscape.conditions import Script
 from soundmill.soundscape.encoding import Encoded
 from soundmill.soundscape.generation_options import SamplingOptions
+from soundmill.soundscape.layers import LEAST, Layer
 from soundmill.soundscape.model import SoundscapeModel
 
 BLOCK = 64
@@ -27,9 +28,13 @@ ANCHOR_SECONDS = 2.0
 """Time from one drawn point to the next of a slerp."""
 WARM_UP = 21
 """Steps that the prior takes before the first one that is heard."""
+RECALL_STEPS = 16
+"""Steps for which the recordings that lend frames stay the same."""
 FADE_STEPS = 12
 """Steps over which a recording that has come to its end turns back into its beginning."""
 
+SPARE_STEPS = 2
+"""Steps beyond those of a recording with which its sound is as long as it was."""
 
 Drawing = Callable[[Tensor, Tensor], Tensor]
 """Gives the next latents (D,) for a global vector and a condition."""
@@ -44,12 +49,13 @@ class Steps(NamedTuple):
 
 
 def new_path(
-    model: SoundscapeModel, script: Script, count: int, options: SamplingOptions, seed: int
+    model: SoundscapeModel, script: Layer, count: int, options: SamplingOptions, seed: int
 ) -> Iterator[Steps]:
     """Yield the steps of a new soundscape that follows a script.
 
     Parameters
     ----------
+    script : one layer of it; while it has no share of the power, nothing is drawn.
     count : steps in all.
     """
     random = torch.Generator().manual_seed(derive(seed, "path"))
@@ -62,16 +68,21 @@ def new_path(
     done = 0
     while done < count:
         block = []
-        for step in range(done, min(done + BLOCK, count)):
+        steps = range(done, min(done + BLOCK, count))
+        # neighbours too: what is decoded depends on the steps around it
+        around = (max(steps[0] - BLOCK, 0), *steps, steps[-1] + BLOCK)
+        heard = any(script.share(step / model.rate) > LEAST for step in around)
+        for step in steps:
             condition = torch.from_numpy(script.at(step / model.rate))
             g = next(environments)
-            block.append((draw(g, condition), g, condition))
+            z = draw(g, condition) if heard else torch.zeros(model.network.latents)
+            block.append((z, g, condition))
         done += len(block)
         yield Steps(*(torch.stack(part) for part in zip(*block, strict=True)))
 
 
 def _environments(
-    model: SoundscapeModel, script: Script, options: SamplingOptions, random: torch.Generator
+    model: SoundscapeModel, script: Layer, options: SamplingOptions, random: torch.Generator
 ) -> Iterator[Tensor]:
     """Yield a global vector for each step: what the script asks for, wandering a little."""
     environment = Environment(model.bank, model.front.vocabulary, random)
@@ -100,11 +111,23 @@ class _Autoregressive:
         self._prior, self._temperature, self._random = model.prior, options.temperature, random
         self._state: Tensor | None = None
         self._before = torch.zeros(model.network.latents)
+        codes = len(model.prior.means)
+        heard = options.frames == "heard"
+        self._recall = Recall(model.bank, codes, options.nearness) if heard else None
+        self._step = 0
 
     @torch.no_grad()
     def __call__(self, g: Tensor, condition: Tensor) -> Tensor:
         mixture, self._state = self._prior.step(self._before, g, condition, self._state)
-        self._before = mixture.draw(self._random, self._temperature)
+        recall, random = self._recall, self._random
+        if recall is None:
+            self._before = mixture.draw(random, self._temperature)
+            return self._before
+        if self._step % RECALL_STEPS == 0:
+            recall.move(g)
+        self._step += 1
+        code = int(mixture.draw_code(random, recall.allowed))
+        self._before = recall.draw(code, random, self._temperature)
         return self._before
 
 
@@ -186,7 +209,7 @@ def vary(
     away = strength * options.wander * model.bank.drift
     g = recording.g + away * torch.randn(len(recording.g), generator=random)
     vector = torch.from_numpy(script.at(0.0))
-    at = looped(recording.mean)
+    at = looped(recording.mean, count)
 
     def step(number: int) -> tuple[Tensor, Tensor, Tensor]:
         drawn = draw(g, vector)
@@ -198,9 +221,11 @@ def vary(
 def interpolate(
     model: SoundscapeModel, first: Encoded, second: Encoded, script: Script, count: int
 ) -> Iterator[Steps]:
-    """Yield the steps from one recording to another: slowly out of one, into the other."""
-    vector = torch.from_numpy(script.at(0.0))
-    one, other = looped(first.mean), looped(second.mean)
+    """Yield the steps from one recording to another: slowly out of one, into the other.
+
+    The condition goes from the beginning of the script to its end as the recordings do.
+    """
+    one, other = looped(first.mean, count), looped(second.mean, count)
 
     def step(number: int) -> tuple[Tensor, Tensor, Tensor]:
         share = number / max(count - 1, 1)
@@ -208,13 +233,23 @@ def interpolate(
         angle = share * math.pi / 2
         # independent latents: shares on a circle keep their variance
         z = math.cos(angle) * one(number) + math.sin(angle) * other(number)
+        vector = torch.from_numpy(script.at(share * script.end))
         return z, (1 - share) * first.g + share * second.g, vector
 
     yield from _in_blocks(step, count)
 
 
-def looped(latents: Tensor) -> Callable[[int], Tensor]:
-    """Return a function of steps that repeats latents (S, D), the end fading into the beginning."""
+def looped(latents: Tensor, count: int) -> Callable[[int], Tensor]:
+    """Return a function of steps that repeats latents (S, D), the end fading into the beginning.
+
+    Parameters
+    ----------
+    count : steps that will be asked for. Where the latents nearly suffice for them, they come as
+        they are: a sound is up to two steps longer than what is encoded of it, for which the last
+        one stays.
+    """
+    if count <= len(latents) + SPARE_STEPS:
+        return lambda step: latents[min(step, len(latents) - 1)]
     fade = min(FADE_STEPS, len(latents) // 2)
     period = len(latents) - fade
 

@@ -62,7 +62,7 @@ def measure_long_piece(
             "real_time_factor": round(written.real_time_factor, 2),
             "peak_memory_mb": round(memory),
             "limited_share": round(written.limited_share, 6),
-            **measure_long(path, real, joints),
+            **measure_long(path, real, joints, real_seconds=options.real_seconds),
         }
         loop = PieceOptions(labels=label, seconds=options.loop_seconds, loop=True)
         path = Path(folder, "loop.wav")

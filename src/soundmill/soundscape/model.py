@@ -4,7 +4,9 @@ import json
 import os
 import shutil
 import tempfile
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ from soundmill.soundscape.conditions import Vocabulary, read_vocabulary
 from soundmill.soundscape.prior import Prior
 from soundmill.soundscape.prior_options import PriorOptions
 
+BANK = [field.name for field in fields(Bank)]
 FORMAT = 1
 """Version of the folder; raised when old folders can no longer be read."""
 
@@ -84,7 +87,8 @@ def save_model(
     """Write the model folder: all of it or nothing."""
     weights = {f"autoencoder.{name}": value for name, value in network.state_dict().items()}
     weights |= {f"prior.{name}": value for name, value in prior.state_dict().items()}
-    weights |= {f"bank.{name}": getattr(bank, name) for name in ("globals", "conditions", "drift")}
+    weights |= {f"bank.{name}": getattr(bank, name) for name in BANK}
+    weights["bank.frames"] = bank.frames.half()
     facts = {"directions": directions, "autocorrelation": autocorrelation}
     save_folder(folder, weights, config | facts)
 
@@ -112,7 +116,8 @@ def load_autoencoder(
 ) -> tuple[Autoencoder, Front, dict[str, Any]]:
     """Return the autoencoder of a folder, what it hears, and the folder's config."""
     config, weights = _read(Path(folder))
-    network, front = _autoencoder(config)
+    with _complete(Path(folder)):
+        network, front = _autoencoder(config)
     _fill(network, weights, "", Path(folder))
     return network, front, config
 
@@ -129,27 +134,30 @@ def load_model(folder: str | os.PathLike[str]) -> SoundscapeModel:
     config, weights = _read(folder)
     if "prior" not in config:
         raise InputError(f"{folder} holds no whole model; give the folder that is named model")
-    network, front = _autoencoder(config)
-    options = PriorOptions.model_validate(config["prior"])
-    prior = Prior(options, network.latents, network.globals, front.vocabulary.width)
-    _fill(network, weights, "autoencoder.", folder)
-    _fill(prior, weights, "prior.", folder)
-    bank = Bank(*(weights[f"bank.{name}"] for name in ("globals", "conditions", "drift")))
-    coherence = config["coherence"]
-    return SoundscapeModel(
-        network, prior, bank, front,
-        None if coherence is None else torch.tensor(coherence),
-        {name: torch.tensor(step) for name, step in config["directions"].items()},
-        torch.tensor(config["autocorrelation"]), config,
-    )  # fmt: skip
+    with _complete(folder):
+        network, front = _autoencoder(config)
+        options = PriorOptions.model_validate(config["prior"])
+        prior = Prior(options, network.latents, network.globals, front.vocabulary.width)
+        _fill(network, weights, "autoencoder.", folder)
+        _fill(prior, weights, "prior.", folder)
+        bank = Bank(**{name: weights[f"bank.{name}"] for name in BANK})
+        bank = replace(bank, frames=bank.frames.float())
+        coherence = config["coherence"]
+        return SoundscapeModel(
+            network, prior, bank, front,
+            None if coherence is None else torch.tensor(coherence),
+            {name: torch.tensor(step) for name, step in config["directions"].items()},
+            torch.tensor(config["autocorrelation"]), config,
+        )  # fmt: skip
 
 
 def _read(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    for name in ("config.json", "model.safetensors"):
+        if not (folder / name).is_file():
+            raise InputError(f"{folder} is no model folder: {name} is missing")
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         weights = load_file(folder / "model.safetensors")
-    except FileNotFoundError as error:
-        raise InputError(f"{folder} is no model folder: {error.filename} is missing") from error
     except (ValueError, SafetensorError, OSError) as error:
         raise InputError(f"{folder} is damaged ({error}); train the model again") from error
     if not isinstance(config, dict) or "autoencoder" not in config:
@@ -160,6 +168,15 @@ def _read(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
             f"{config.get('format')}, this one reads {FORMAT}); train the model again"
         )
     return config, weights
+
+
+@contextmanager
+def _complete(folder: Path) -> Iterator[None]:
+    """Explain what goes wrong where something is missing in a folder, or is no option."""
+    try:
+        yield
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise InputError(f"{folder} is damaged ({error!r}); train the model again") from error
 
 
 def _autoencoder(config: dict[str, Any]) -> tuple[Autoencoder, Front]:

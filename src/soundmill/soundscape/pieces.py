@@ -1,7 +1,7 @@
 """The soundscapes that the options ask for, as files with tags."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +12,11 @@ from soundmill.audio.streaming import Written, write_stream
 from soundmill.audio.tags import describe
 from soundmill.log import logger
 from soundmill.seeds import derive
-from soundmill.soundscape.conditions import Script, Vocabulary
+from soundmill.soundscape.conditions import Vocabulary
 from soundmill.soundscape.encoding import Sound
 from soundmill.soundscape.generation import NeuralGenerator
 from soundmill.soundscape.generation_options import GenerationOptions, PieceOptions, SamplingOptions
-from soundmill.soundscape.loops import make_loop
+from soundmill.soundscape.loops import write_loop
 from soundmill.soundscape.model import SoundscapeModel, load_model
 from soundmill.soundscape.recordings import Recording, read_recordings
 from soundmill.soundscape.sounds import read_sound
@@ -103,20 +103,18 @@ def write_piece(
     date : for the file's tags; empty where the bytes shall not depend on the day.
     """
     blocks, said = _blocks(model, piece, sampling, seed, known)
-    if piece.loop:
-        blocks = make_loop(blocks, piece.seconds, _overlap(piece), model.front.sample_rate)
+    rate, channels = model.front.sample_rate, model.front.channels
     tags = describe(
         title, date=date, model=model_name, seed=seed, condition=said, controls=piece.controls
     )
-    written = write_stream(
-        path, blocks, piece.seconds, model.front.sample_rate, model.front.channels,
-        loudness=loudness, tags=tags, progress=progress,
-    )  # fmt: skip
+    settings: dict[str, Any] = {"loudness": loudness, "tags": tags, "progress": progress}
+    if piece.loop:
+        overlap = min(LOOP_OVERLAP, piece.seconds / 2)
+        written = write_loop(path, blocks, piece.seconds, overlap, rate, channels, **settings)
+    else:
+        stream = blocks(piece.seconds)
+        written = write_stream(path, stream, piece.seconds, rate, channels, **settings)
     return written, said
-
-
-def _overlap(piece: PieceOptions) -> float:
-    return min(LOOP_OVERLAP, piece.seconds / 2) if piece.loop else 0.0
 
 
 def _blocks(
@@ -125,33 +123,32 @@ def _blocks(
     sampling: SamplingOptions,
     seed: int,
     known: Mapping[str, Recording],
-) -> tuple[Iterator[Samples], str]:
-    """Return the sound of a piece, and what it is in words."""
+) -> tuple[Callable[[float], Iterator[Samples]], str]:
+    """Return what gives so many seconds of a piece, and what it is in words."""
     generator = NeuralGenerator(model, sampling, piece.controls)
     vocabulary, front = generator.vocabulary, model.front
-    seconds = piece.seconds + _overlap(piece)
-    if piece.script:
-        script = read_script(vocabulary, piece.script)
-        said = " → ".join(
-            say_wish({k: v for k, v in line.items() if k != "at"}) for line in piece.script
-        )
-        return generator.stream(script, seconds, seed), said
-    wish = read_wish(vocabulary, piece.labels)
     if piece.variation is None:
-        script = Script(vocabulary, [(0.0, wish)])
-        return generator.stream(script, seconds, seed), say_wish(wish) or "anything"
+        lines = piece.script or [{"at": 0.0, **piece.labels}]
+        script = read_script(vocabulary, lines)
+        wishes = [{k: v for k, v in line.items() if k != "at"} for line in lines]
+        said = " → ".join(say_wish(read_wish(vocabulary, wish)) or "anything" for wish in wishes)
+        return lambda seconds: generator.stream(script, seconds, seed), said
+    wish = read_wish(vocabulary, piece.labels)
 
-    def find(name: str) -> Sound:
-        return known[name] if name in known else read_sound(name, front.sample_rate, front.channels)
+    def find(name: str) -> tuple[Sound, dict[str, Any]]:
+        if name in known:
+            return known[name], wish or vocabulary.wish(known[name].labels)
+        return read_sound(name, front.sample_rate, front.channels), wish
 
-    if not wish and piece.variation in known:
-        wish = vocabulary.wish(known[piece.variation].labels)
-    first = find(piece.variation)
+    first, labels = find(piece.variation)
     if piece.to:
+        second, others = find(piece.to)
         said = f"from {Path(piece.variation).name} to {Path(piece.to).name}"
-        return generator.interpolation(first, find(piece.to), seconds, seed, wish), said
+        return (
+            lambda seconds: generator.interpolation(first, second, seconds, seed, labels, others)
+        ), said
     said = f"a variation of {Path(piece.variation).name}, strength {piece.strength:g}"
-    return generator.variation(first, seconds, piece.strength, seed, wish), said
+    return (lambda seconds: generator.variation(first, seconds, piece.strength, seed, labels)), said
 
 
 def _known(recordings: str | os.PathLike[str], piece: PieceOptions) -> dict[str, Recording]:

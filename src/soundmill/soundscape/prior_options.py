@@ -12,15 +12,15 @@ class PriorOptions(Options):
     """Units of the recurrent layer."""
     layers: int = Field(1, ge=1)
     """Recurrent layers."""
-    mixtures: int = Field(4, ge=1)
-    """Normal distributions that the next frame is drawn from."""
-    steps: int = Field(600, ge=1)
+    mixtures: int = Field(256, ge=1)
+    """Normal distributions, shared by all frames, of which the network gives the weights."""
+    steps: int = Field(1000, ge=1)
     """Steps of training."""
     epoch_steps: int = Field(50, ge=1)
     """Steps between validations, after each of which the state is saved."""
-    batch: int = Field(16, ge=1)
+    batch: int = Field(8, ge=1)
     """Sequences in a step."""
-    sequence_seconds: float = Field(8.0, gt=0)
+    sequence_seconds: float = Field(4.0, gt=0)
     """Length of the sequences it learns from."""
     learning_rate: float = Field(2e-3, gt=0)
     """Highest rate: warmed up over a twentieth of the steps, then falling along a cosine."""

@@ -21,9 +21,14 @@ from soundmill.soundscape.controls import meanings, measure_controls
 from soundmill.soundscape.crops import Crops
 from soundmill.soundscape.encoding import encode
 from soundmill.soundscape.frontend import log_magnitudes, stft
-from soundmill.soundscape.learning import GRADIENT_CLIP, epoch_loader, optimiser
+from soundmill.soundscape.learning import (
+    GRADIENT_CLIP,
+    count_epochs,
+    epoch_loader,
+    optimiser,
+)
 from soundmill.soundscape.model import Front, load_autoencoder, save_model
-from soundmill.soundscape.prior import Prior
+from soundmill.soundscape.prior import Mixture, Prior
 from soundmill.soundscape.prior_options import PriorOptions
 from soundmill.soundscape.recordings import Recording, read_recordings
 from soundmill.status import read_table, write_table
@@ -37,6 +42,10 @@ GLOBAL_NOISE = 0.15
 """Standard deviation of noise on the global vectors it learns with."""
 MOST_ENVIRONMENTS = 4096
 """Recordings whose global vectors a model keeps."""
+MOST_FRAMES = 65_536
+"""Frames of latents that it keeps: 50 minutes at the default rate, 8 MB."""
+CLUSTER_SEQUENCES = 256
+"""Stretches in which the prior's distributions are found at first."""
 
 
 def train_prior(
@@ -82,12 +91,13 @@ def train_prior(
     learner = PriorLearner(options, network, train, valid, front.vocabulary.width, seed)
     keeper = PriorKeeper(state / "last.ckpt", what="prior")
     fit(
-        learner, keeper, max_steps=options.steps, max_epochs=-1, gradient_clip_val=GRADIENT_CLIP,
+        learner, keeper, max_epochs=count_epochs(options.steps, options.epoch_steps),
+        gradient_clip_val=GRADIENT_CLIP,
     )  # fmt: skip
     prior = learner.network.cpu().eval()
     prior.load_state_dict(keeper.weights(learner))
     heard = _hear(network, front, parts["train"], seed)
-    bank = _fill_bank(train, front, heard)
+    bank = _fill_bank(train, prior, heard)
     controls = measure_controls(heard["globals"], heard["latents"], heard["meanings"])
     first = read_json(first_metrics)
     own = {
@@ -144,8 +154,8 @@ class Sequences:
         self.firsts = np.cumsum([0, *counts])
         self.data = open_memmap(store, "w+", np.float16, (int(self.firsts[-1]), 2, network.latents))
         vectors = [front.vocabulary.vector(front.vocabulary.wish(r.labels)) for r in recordings]
-        width = front.vocabulary.width
-        self.conditions = torch.from_numpy(np.array(vectors, np.float32).reshape(-1, width))
+        shape = (len(recordings), front.vocabulary.width)
+        self.conditions = torch.from_numpy(np.array(vectors, np.float32).reshape(shape))
         self.globals = torch.zeros(len(recordings), network.globals)
         done = progress(recordings, total=len(recordings), unit="recordings", label="encode")
         for number, recording in enumerate(done):
@@ -216,6 +226,9 @@ class PriorLearner(L.LightningModule):
         self.sequences, self.held_out = train, valid
         torch.manual_seed(derive(seed, "prior"))
         self.network = Prior(options, autoencoder.latents, autoencoder.globals, condition)
+        latents, mask, _, _ = train.draw(CLUSTER_SEQUENCES, "clusters")
+        importance = autoencoder.latent_out.weight.detach().square().sum((1, 2)).sqrt()
+        self.network.start_from_clusters(latents[mask > 0], importance, derive(seed, "clusters"))
         self.losses: list[float] = []
 
     def loss(self, batch: Any, noise: float) -> Tensor:
@@ -297,7 +310,10 @@ def _hear(
     network: Autoencoder, front: Front, recordings: list[Recording], seed: int
 ) -> dict[str, Tensor]:
     """Return latents and meanings of random crops, and of which recordings they are."""
-    length = round(CROP_SECONDS * front.sample_rate)
+    # half a recording at most: the crops shall tell how far they are from the whole
+    usual = float(np.median([recording.frames for recording in recordings]))
+    least = 2 * front.hop * network.stride
+    length = max(round(min(CROP_SECONDS * front.sample_rate, usual / 2)), least)
     crops = Crops(recordings, front.vocabulary, front.channels, length, seed)
     places = crops.cover(MEASURED_CROPS)
     batches: list[tuple[Tensor, ...]] = []
@@ -319,18 +335,32 @@ def _hear(
         empty = (torch.zeros(2, network.globals), torch.zeros(2, network.latents))
         return {
             "globals": empty[0], "latents": empty[1], "meanings": torch.zeros(2, 4),
-            "numbers": torch.zeros(2, dtype=torch.long),
+            "numbers": torch.zeros(0, dtype=torch.long),
         }  # fmt: skip
     stacked = [torch.stack(part) for part in zip(*batches, strict=True)]
     return dict(zip(("globals", "latents", "meanings", "numbers"), stacked, strict=True))
 
 
-def _fill_bank(train: Sequences, front: Front, heard: dict[str, Tensor]) -> Bank:
-    """Return the environments: of each recording, and how far crops are from theirs."""
-    away = heard["globals"] - train.globals[heard["numbers"]]
+@torch.no_grad()
+def _fill_bank(train: Sequences, prior: Prior, heard: dict[str, Tensor]) -> Bank:
+    """Return what is kept of the recordings: environments, how far crops stray, frames."""
+    drift = torch.zeros(train.globals.shape[1])
+    if len(heard["numbers"]):
+        away = heard["globals"] - train.globals[heard["numbers"]]
+        drift = away.square().mean(0).sqrt().clamp_max(1.0)
     step = max(1, -(-len(train) // MOST_ENVIRONMENTS))
+    owners = torch.from_numpy(np.repeat(np.arange(len(train)), np.diff(train.firsts)))
+    rows = torch.nonzero(owners % step == 0)[:, 0]
+    rows = rows[:: max(1, -(-len(rows) // MOST_FRAMES))]
+    data = torch.from_numpy(np.asarray(train.data[rows.numpy()], np.float32))
+    even = Mixture(torch.zeros(len(prior.means)), prior.means, prior.log_deviations)
+    codes = torch.cat([even.log_densities(part).argmax(1) for part in data[:, 0].split(4096)])
     return Bank(
-        train.globals[::step].clone(),
-        train.conditions[::step].clone(),
-        away.square().mean(0).sqrt().clamp_max(1.0),
+        globals=train.globals[::step].clone(),
+        conditions=train.conditions[::step].clone(),
+        drift=drift,
+        frames=data[:, 0].clone(),
+        owners=owners[rows] // step,
+        codes=codes,
+        deviation=torch.exp(data[:, 1] / 2).mean(0),
     )

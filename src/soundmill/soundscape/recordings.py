@@ -1,6 +1,5 @@
 """The recordings of a soundscape model: which are learned, which are held out, and how loud."""
 
-import csv
 import hashlib
 import math
 import os
@@ -45,7 +44,8 @@ class Recording:
 
     def read(self, first: int, count: int, channels: int) -> Samples:
         """Return samples (channels, count) from ``first`` of the part; fewer at its end."""
-        count = max(0, min(count, self.frames - first))
+        first = min(first, self.frames)
+        count = min(count, self.frames - first)
         with soundfile.SoundFile(self.wav) as file:
             file.seek(self.start + first)
             samples = file.read(count, dtype="float32", always_2d=True).T
@@ -121,20 +121,19 @@ def prepare_recordings(
 def read_recordings(table: str | os.PathLike[str], split: str) -> list[Recording]:
     """Return the parts of a split, in the table's order."""
     found = []
-    with open(table, encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file):
-            if row["split"] != split:
-                continue
-            rate = soundfile.info(row["wav"]).samplerate
-            start, stop = (round(float(row[name]) * rate) for name in ("start", "stop"))
-            labels = {name: value for name, value in row.items() if name not in OWN}
-            labels["source"] = row["source"]
-            found.append(
-                Recording(
-                    row["id"], row["source"], row["wav"], rate, start, stop - start,
-                    float(row["gain"]), labels,
-                )
-            )  # fmt: skip
+    for row in read_table(table):
+        if row["split"] != split:
+            continue
+        rate = soundfile.info(row["wav"]).samplerate
+        start, stop = (round(float(row[name]) * rate) for name in ("start", "stop"))
+        labels = {name: value for name, value in row.items() if name not in OWN}
+        labels["source"] = row["source"]
+        found.append(
+            Recording(
+                row["id"], row["source"], row["wav"], rate, start, stop - start,
+                float(row["gain"]), labels,
+            )
+        )  # fmt: skip
     return found
 
 
@@ -150,10 +149,26 @@ def _level(path: Path) -> tuple[float, float]:
 
 
 def _groups(rows: Sequence[Row], column: str | None) -> dict[str, list[Row]]:
-    """Return rows that must stay together: of one group, or of the same bytes."""
+    """Return rows that must stay together: of one group, or of the same bytes.
+
+    Two groups that share a recording are one.
+    """
+    above: dict[str, str] = {}
+
+    def top(key: str) -> str:
+        while above.setdefault(key, key) != key:
+            above[key] = above[above[key]]
+            key = above[key]
+        return key
+
+    for row in rows:
+        name = (row.get(column) or "").strip() if column else ""
+        for key in (name and f"group {name}", row.get("sha256") and f"bytes {row['sha256']}"):
+            if key:
+                above[top(key)] = top(f"id {row['id']}")
     groups: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
-        groups[(row.get(column) if column else "") or row.get("sha256") or row["id"]].append(row)
+        groups[top(f"id {row['id']}")].append(row)
     return groups
 
 
@@ -163,13 +178,16 @@ def _strata(
     """Return the groups of each label; a group belongs to the label of its first recording."""
     strata: dict[str, list[list[Row]]] = defaultdict(list)
     for members in _groups(rows, group).values():
-        strata[members[0][category] if category else ""].append(members)
+        strata[members[0][category].strip() if category else ""].append(members)
     return strata
 
 
 def _enough(rows: Sequence[Row], group: str | None, category: str | None) -> bool:
-    least = 2 if category else 3
-    return all(len(groups) >= least for groups in _strata(rows, group, category).values())
+    strata = _strata(rows, group, category)
+    if not any(strata):  # no label at all
+        return len(strata[""]) >= 3
+    # what has no label is learned from, but there is nothing to hold out of it
+    return all(len(groups) >= 2 for label, groups in strata.items() if label)
 
 
 def _split_recordings(
@@ -195,11 +213,10 @@ def _order(members: Sequence[Row], seed: int) -> str:
 def _split_ends(row: Row, options: HeldOutOptions) -> list[Row]:
     """Cut a recording in time: the beginning is learned; too short a one is learned whole."""
     seconds = float(row["stop"])
-    shares = [options.valid, options.test]
-    if seconds * options.test < SHORTEST_PART:
-        return [{**row, "split": "train"}]
-    if seconds * options.valid < SHORTEST_PART:
-        shares[0] = 0.0
+    shares = [
+        share if seconds * share >= SHORTEST_PART else 0.0
+        for share in (options.valid, options.test)
+    ]
     marks = [0.0, 1 - sum(shares), 1 - shares[1], 1.0]
     return [
         {**row, "split": split, "start": f"{seconds * a:.6f}", "stop": f"{seconds * b:.6f}"}

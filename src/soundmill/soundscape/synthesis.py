@@ -95,6 +95,9 @@ class Synthesiser:
         for mean, log_spread in frames:
             new = self._draw(mean, log_spread)
             block = new if waiting is None else torch.cat([waiting, new], dim=1)
+            if block.shape[1] <= WAITING:  # all of it waits
+                waiting = block
+                continue
             found = self._refine(past, block)
             # the last frames have heard nothing of what follows: they wait for it
             done, waiting = found[:, :-WAITING], found[:, -WAITING:]

@@ -21,11 +21,18 @@ def read_wish(vocabulary: Vocabulary, given: Mapping[str, Any]) -> dict[str, Any
         if column is None or column.kind == "circle":
             wish[name] = value
         elif isinstance(value, Mapping):
-            wish[name] = {str(label): float(weight) for label, weight in value.items()}
+            wish[name] = {str(label): _weight(weight, label) for label, weight in value.items()}
         else:
             wish[name] = {str(value): 1.0}
     vocabulary.check(wish)
     return wish
+
+
+def _weight(given: Any, label: str) -> float:
+    try:
+        return float(given)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"the weight of {label} is {given!r}; it must be a number") from error
 
 
 def read_script(vocabulary: Vocabulary, lines: Sequence[Mapping[str, Any]]) -> Script:
