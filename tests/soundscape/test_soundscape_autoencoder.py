@@ -113,6 +113,8 @@ def test_the_start_reconstructs_as_well_as_principal_components(stride):
         z, log_variance = model.encode_rest(y, g, mask)
         decoded = model.decode(z, g, torch.zeros(count, 0))
     assert g.std(0) == pytest.approx(torch.ones(2), abs=0.1)
+    # what stays is in the global vector already
+    assert (model.spectrum(g)[:, 0] - y.mean(1)).square().mean() < 0.1 * y.mean(1).square().mean()
     assert z.flatten(0, 1).std(0) == pytest.approx(torch.ones(3 * stride + 2), abs=0.1)
     error = (model.restore(decoded.mean) - levels).square().mean().sqrt()
     # of the noise only the part that falls into the components kept is explained

@@ -90,7 +90,7 @@ def test_the_endless_noise_is_white_and_has_no_seams():
     assert torch.log(inner.abs()).mean() == pytest.approx(RAYLEIGH_MEAN, abs=0.02)
     # frames one hop apart share three quarters of their samples, at blocks' ends as elsewhere
     alike = (found[1:].conj() * found[:-1] * torch.exp(
-        -2j * math.pi * torch.arange(BINS) * HOP / N)).real[:, 2:-2].mean(1)  # fmt: skip
+        2j * math.pi * torch.arange(BINS) * HOP / N)).real[:, 2:-2].mean(1)  # fmt: skip
     joints = np.cumsum([7, 1, 200, 40, 3])[:] - 1
     assert alike[torch.from_numpy(joints)].mean() == pytest.approx(float(alike.mean()), abs=0.15)
 
@@ -131,6 +131,27 @@ def test_blocks_of_any_length(sizes):
     assert torch.isfinite(made).all()
     level = torch.log(made[0].unfold(0, N, HOP).square().mean(1)) / 2
     assert level[2:-2].std() < 0.25 and level[2:-6].min() > level.median() - 1
+
+
+def test_each_block_is_refined_after_the_frames_before_it(monkeypatch):
+    seen = []
+    proper = Synthesiser._refine
+
+    def refine(self, past, block):
+        found = proper(self, past, block)
+        seen.append((past, found))
+        return found
+
+    monkeypatch.setattr(Synthesiser, "_refine", refine)
+    sound(coloured(100), NOISY, 30)
+    done = torch.zeros(1, 0, BINS, dtype=torch.complex64)
+    for past, found in seen:
+        if past is None:
+            assert not done.shape[1]
+        else:
+            assert torch.equal(past, done[:, -CONTEXT:])
+        done = torch.cat([done, found[:, :-WAITING]], dim=1)
+    assert len(seen) == 4 and seen[1][0].shape[1] == CONTEXT
 
 
 def test_the_seed_chooses_the_noise():

@@ -153,7 +153,7 @@ def test_figures_are_those_of_the_best_epoch(whole):
 
 def test_losses_fall(tiny):
     rows = read_table(tiny.folder / "curves.csv")
-    for phase, least in (("autoencoder", 0.03), ("prior", 0.2)):
+    for phase, least in (("autoencoder", 0.03), ("prior", 0.1)):
         losses = [float(row["train_loss"]) for row in rows if row["phase"] == phase]
         assert losses == sorted(losses, reverse=True) and losses[0] - losses[-1] > least
     metrics = json.loads((tiny.folder / "metrics.json").read_text())
@@ -167,7 +167,7 @@ def test_a_divergence_that_weighs_too_much_collapses_and_is_told(
 ):
     options = AUTOENCODER.model_copy(
         update={"kl_weight": weight, "free_bits": 0.0, "kl_warmup": 0.0, "stft_weight": 0.0,
-                "steps": 120, "epoch_steps": 40, "learning_rate": 0.02}
+                "steps": 100 if collapsed else 40, "epoch_steps": 20, "learning_rate": 0.03}
     )  # fmt: skip
     train_first(table, tmp_path, options)
     latents = json.loads((tmp_path / "first.json").read_text())["latents"]

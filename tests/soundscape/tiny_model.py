@@ -31,12 +31,13 @@ COLUMNS = (
     "site",
 )
 CONDITIONS = {"kind": ConditionOptions(), "hour": ConditionOptions(kind="circle")}
+HELD_OUT = HeldOutOptions()
 AUTOENCODER = AutoencoderOptions(
     n_fft=256, width=16, blocks=1, latents=4, global_latents=4, crop_seconds=1, batch=4, steps=60,
     epoch_steps=20, learning_rate=3e-3, accelerator="cpu",
 )  # fmt: skip
 PRIOR = PriorOptions(
-    width=24, mixtures=2, steps=80, epoch_steps=40, batch=8, sequence_seconds=1.5,
+    width=24, mixtures=32, steps=80, epoch_steps=40, batch=8, sequence_seconds=1.5,
     learning_rate=5e-3,
 )  # fmt: skip
 
@@ -85,7 +86,7 @@ def write_corpus(folder, recordings, rate=RATE):
     return folder / "manifest.csv", {"00": str(wav)}
 
 
-def prepare(folder, recordings, conditions=CONDITIONS, held_out=HeldOutOptions(), seed=1):
+def prepare(folder, recordings, conditions=CONDITIONS, held_out=HELD_OUT, seed=1):
     """Write a corpus and its recordings.csv; return the path of this."""
     manifest, wav = write_corpus(folder, recordings)
     table = folder / "recordings.csv"

@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 from soundmill.options import Options
 
 SIZES = {
-    "small": {"width": 192, "blocks": 2, "latents": 64, "global_latents": 16},
+    "small": {"width": 192, "blocks": 2, "latents": 96, "global_latents": 16},
     "large": {"width": 768, "blocks": 6, "latents": 128, "global_latents": 32},
 }
 """What each size means where the options do not say otherwise."""
@@ -27,7 +27,7 @@ class AutoencoderOptions(Options):
     blocks: int | None = Field(None, ge=0)
     """Residual blocks in the encoder and in the decoder; default 2, large 6."""
     latents: int | None = Field(None, ge=1)
-    """Numbers in a frame of latents; default 64, large 128."""
+    """Numbers in a frame of latents; default 96, large 128."""
     global_latents: int | None = Field(None, ge=1)
     """Numbers in the vector that stands for a whole recording; default 16, large 32."""
     crop_seconds: float = Field(2.5, gt=0)

@@ -73,3 +73,10 @@ class GenerationOptions(Options):
     """File format."""
     loudness: float = Field(-23.0, ge=-60, le=-5)
     """Loudness of all pieces, LUFS; peaks stay below -1 dBFS."""
+
+    @model_validator(mode="after")
+    def _names(self) -> Self:
+        for name in self.pieces:
+            if not name.strip(".") or not name.isprintable() or set(name) & set("/\\"):
+                raise ValueError(f"pieces: {name!r} cannot be the name of a file; rename it")
+        return self

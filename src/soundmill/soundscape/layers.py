@@ -41,7 +41,11 @@ class Layer:
 
     def share(self, seconds: float) -> float:
         """Return the layer's share of the power at a time."""
-        vector, product = self._script.at(seconds), 1.0
+        return self.share_of(self._script.at(seconds))
+
+    def share_of(self, vector: Floats) -> float:
+        """Return the layer's share of the power for a vector of the script."""
+        product = 1.0
         for (part, width), number in zip(_parts(self._script), self._choice, strict=True):
             asked = float(vector[part + width - 1])
             product *= 1 - asked if number is None else float(vector[part + number])
@@ -60,7 +64,11 @@ def split_layers(script: Script) -> list[Layer]:
     layers = [Layer(script, choice) for choice in itertools.product(*choices)]
     if len(layers) == 1:
         return layers
-    return [layer for layer in layers if any(layer.share(time) > LEAST for time in script.times)]
+    # two categories that change at once cross: between their lines combinations sound of which
+    # neither line speaks
+    lines = script.vectors
+    moments = [*lines, *((lines[1:] + lines[:-1]) / 2)]
+    return [layer for layer in layers if any(layer.share_of(each) > LEAST for each in moments)]
 
 
 def _parts(script: Script) -> list[tuple[int, int]]:

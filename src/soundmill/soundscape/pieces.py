@@ -10,7 +10,9 @@ import torch
 from soundmill.audio.files import Samples
 from soundmill.audio.streaming import Written, write_stream
 from soundmill.audio.tags import describe
+from soundmill.errors import InputError
 from soundmill.log import logger
+from soundmill.options import nearest
 from soundmill.seeds import derive
 from soundmill.soundscape.conditions import Vocabulary
 from soundmill.soundscape.encoding import Sound
@@ -152,12 +154,24 @@ def _blocks(
 
 
 def _known(recordings: str | os.PathLike[str], piece: PieceOptions) -> dict[str, Recording]:
-    """Return the recordings that a piece names; of one that is cut, the part to learn from."""
-    names = {piece.variation, piece.to}
+    """Return the recordings that a piece names; of one that is cut, the part to learn from.
+
+    Raises
+    ------
+    InputError
+        For a name that is neither the id of a recording nor a file.
+    """
+    names = [name for name in (piece.variation, piece.to) if name]
     found: dict[str, Recording] = {}
-    for split in ("test", "valid", "train") if any(names) else ():
-        found |= {part.id: part for part in read_recordings(recordings, split) if part.id in names}
-    return found
+    for split in ("test", "valid", "train") if names else ():
+        found |= {part.id: part for part in read_recordings(recordings, split)}
+    for name in names:
+        if name not in found and not Path(name).is_file():
+            raise InputError(
+                f"variation: {name!r} is neither a recording of {recordings} nor a file"
+                f"{nearest(name, found)}"
+            )
+    return {name: part for name, part in found.items() if name in names}
 
 
 def _row(
