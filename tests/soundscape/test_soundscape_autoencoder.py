@@ -12,7 +12,7 @@ from soundscape.tiny_model import AUTOENCODER, RATE, hiss, pulses
 
 from soundmill.soundscape import encoding, frontend
 from soundmill.soundscape.autoencoder import Autoencoder, divergence
-from soundmill.soundscape.autoencoder_options import AutoencoderOptions
+from soundmill.soundscape.autoencoder_options import SIZES, AutoencoderOptions
 from soundmill.soundscape.components import components, start_from_components
 from soundmill.soundscape.encoding import encode
 from soundmill.soundscape.frontend import FLOOR, istft, log_magnitudes, stft
@@ -205,9 +205,13 @@ def test_the_divergence_is_that_of_normal_distributions():
 
 
 def test_sizes_are_what_is_not_said():
-    assert AutoencoderOptions().latents == 64
+    assert AutoencoderOptions().latents == SIZES["small"]["latents"]
     large = AutoencoderOptions(size="large", latents=5)
-    assert (large.width, large.latents, large.global_latents) == (768, 5, 32)
+    assert (large.width, large.latents, large.global_latents) == (
+        SIZES["large"]["width"],
+        5,
+        SIZES["large"]["global_latents"],
+    )
     assert AutoencoderOptions(n_fft=512).hop == 128
     with pytest.raises(ValidationError, match="multiple of 4"):
         AutoencoderOptions(n_fft=257)

@@ -167,7 +167,7 @@ def test_a_divergence_that_weighs_too_much_collapses_and_is_told(
 ):
     options = AUTOENCODER.model_copy(
         update={"kl_weight": weight, "free_bits": 0.0, "kl_warmup": 0.0, "stft_weight": 0.0,
-                "steps": 100 if collapsed else 40, "epoch_steps": 20, "learning_rate": 0.03}
+                "steps": 120 if collapsed else 40, "epoch_steps": 40, "learning_rate": 0.02}
     )  # fmt: skip
     train_first(table, tmp_path, options)
     latents = json.loads((tmp_path / "first.json").read_text())["latents"]
