@@ -132,7 +132,7 @@ class Prior(nn.Module):
         frames = latents[::step]
         heard = (frames * importance).numpy().astype(np.float64)
         count = min(len(self.means), len(frames))
-        _, labels = kmeans2(heard, count, iter=15, minit="points", rng=seed)
+        _, labels = kmeans2(heard, count, iter=15, minit="++", rng=seed)
         whole = frames.var(0, unbiased=False).clamp_min(1e-4)
         for code in range(len(self.means)):
             members = frames[torch.from_numpy(labels == code)]
