@@ -204,6 +204,7 @@ def test_time_left_is_the_pace_of_this_run(tmp_path, monkeypatch, caplog):
     now = [0.0]
     monkeypatch.setattr(training.time, "monotonic", lambda: now[0])
     caplog.set_level("INFO")
+    caplog.clear()  # of what the interrupted run said, where an earlier test had lowered the level
 
     class Slow(ToyKeeper):
         def measure(self, trainer, module):
