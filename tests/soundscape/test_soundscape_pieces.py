@@ -14,7 +14,7 @@ from soundscape.tiny_model import RATE, hiss
 from soundmill.errors import InputError
 from soundmill.soundscape import pieces
 from soundmill.soundscape.clips import COLUMNS as CLIP_COLUMNS
-from soundmill.soundscape.clips import make_clips, places
+from soundmill.soundscape.clips import make_clips, places, spread
 from soundmill.soundscape.conditions import Vocabulary
 from soundmill.soundscape.evaluation_options import SoundscapeEvaluationOptions
 from soundmill.soundscape.generation_options import (
@@ -282,3 +282,10 @@ def test_the_long_piece_is_measured(tiny, tmp_path):
     assert found["real_time_factor"] > 1 and found["peak_memory_mb"] > 50
     assert found["limited_share"] < 0.1 and isinstance(found["loop"], dict)
     assert [p.name for p in tmp_path.iterdir()] == ["long.json"]
+
+
+def test_counterparts_are_of_all_labels_before_any_has_two():
+    labels = ["a", "a", "a", "b", "b", "c"]
+    assert spread(labels, 3) == {0, 3, 5}
+    assert spread(labels, 4) == {0, 1, 3, 5}
+    assert spread(labels, 99) == set(range(6))

@@ -2,7 +2,8 @@
 
 import math
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -93,8 +94,7 @@ class _Maker:
             clip = recording.read(first, length, self._front.channels)
             yield self._write("train", clip, recording)
         held_out = places(self._real, length, options.real_clips)
-        step = max(1.0, len(held_out) / options.reconstructions)
-        chosen = {int(k * step) for k in range(min(options.reconstructions, len(held_out)))}
+        chosen = spread([self._label(part) for part, _ in held_out], options.reconstructions)
         for number, (recording, first) in enumerate(_told(held_out, "held-out clips")):
             clip = recording.read(first, length, self._front.channels)
             row = self._write("real", clip, recording)
@@ -183,6 +183,16 @@ def _turn(turn: int, count: int) -> int:
     """Return the place that comes in turn: the middle, then every seventh or so, each once."""
     step = next(step for step in range(7, 2 * count + 8) if math.gcd(step, count) == 1)
     return (turn * step + count // 2) % count
+
+
+def spread(labels: Sequence[str], most: int) -> set[int]:
+    """Return at most so many numbers of clips: one of each label, then another of each, ..."""
+    seen: Counter[str] = Counter()
+    turns = []
+    for number, label in enumerate(labels):
+        turns.append((seen[label], number))
+        seen[label] += 1
+    return {number for _, number in sorted(turns)[:most]}
 
 
 def training_rows(table: str | os.PathLike[str]) -> list[Mapping[str, str]]:
