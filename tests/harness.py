@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from collections import Counter
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,3 +75,15 @@ TINY_MUSIC = {
     "training": {"max_steps": 4, "batch": 2, "validation_interval": 2, "warmup_steps": 1},
     "generation": {"new": 1, "primers": 1, "variations": 1, "seconds": 4, "primer_seconds": 1},
 }
+
+
+@contextmanager
+def edited(path, edit):
+    """Apply ``edit`` to the bytes of a file, and put bytes and time stamp back afterwards."""
+    before, state = path.read_bytes(), path.stat()
+    path.write_bytes(edit(before))
+    try:
+        yield
+    finally:
+        path.write_bytes(before)
+        os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))

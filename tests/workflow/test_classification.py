@@ -8,13 +8,12 @@ import shutil
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
 
 import numpy as np
 import psutil
 import pytest
 import soundfile
-from harness import Workflow, job_counts
+from harness import Workflow, edited, job_counts
 from heard_task import ARTISTS, CLASSES, RATE, sound
 from paths import ROOT
 
@@ -98,18 +97,6 @@ def planned(workflow):
     if jobs:
         assert jobs.pop("classification") == 1
     return jobs
-
-
-@contextmanager
-def edited(path, edit):
-    """Apply ``edit`` to the bytes of a file, and put bytes and time stamp back afterwards."""
-    before, state = path.read_bytes(), path.stat()
-    path.write_bytes(edit(before))
-    try:
-        yield
-    finally:
-        path.write_bytes(before)
-        os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))
 
 
 # what came out

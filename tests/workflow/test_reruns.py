@@ -1,10 +1,9 @@
 """Exactly what changed is built again: changes x rules, on a finished run of the whole line."""
 
 import os
-from contextlib import contextmanager
 
 import pytest
-from harness import TINY_MUSIC, write_recordings
+from harness import TINY_MUSIC, edited, write_recordings
 
 NOTHING: dict[str, int] = {}
 PLAY = {"generate_music", "render_music", "evaluate_music"}
@@ -26,18 +25,6 @@ OPTIONS = {
     "corpora": {"songs": {"source": "songs", "buckets": 2}},
     "music": {"tiny": TINY_MUSIC},
 }
-
-
-@contextmanager
-def edited(path, edit):
-    """Apply ``edit`` to the bytes of a file, and put bytes and time stamp back afterwards."""
-    before, state = path.read_bytes(), path.stat()
-    path.write_bytes(edit(before))
-    try:
-        yield
-    finally:
-        path.write_bytes(before)
-        os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))
 
 
 def rules_of(planned):

@@ -2,14 +2,12 @@
 
 import copy
 import json
-import os
 import shutil
-from contextlib import contextmanager
 
 import numpy as np
 import pytest
 import soundfile
-from harness import Workflow
+from harness import Workflow, edited
 
 from soundmill.status import read_table
 
@@ -78,18 +76,6 @@ def planned(workflow):
     if jobs:
         assert jobs.pop("soundscapes") == 1
     return jobs
-
-
-@contextmanager
-def edited(path, edit):
-    """Apply ``edit`` to the bytes of a file, and put bytes and time stamp back afterwards."""
-    before, state = path.read_bytes(), path.stat()
-    path.write_bytes(edit(before))
-    try:
-        yield
-    finally:
-        path.write_bytes(before)
-        os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))
 
 
 def test_pieces_are_as_long_and_as_bright_as_asked(finished):
