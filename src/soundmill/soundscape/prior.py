@@ -12,7 +12,6 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from scipy.cluster.vq import kmeans2
 from torch import Tensor, nn
 
 from soundmill.soundscape.prior_options import PriorOptions
@@ -21,6 +20,8 @@ FARTHEST = 4.5
 """A drawn latent further from 0 is brought back: the decoder has never heard such."""
 CLUSTERED = 20_000
 """Frames that clusters are found in at most."""
+CLUSTER_ROUNDS = 15
+"""Rounds of k-means at most: the training moves the distributions on."""
 PRIOR_COUNT = 5.0
 """Frames' worth of the deviation of all frames in that of each cluster."""
 
@@ -128,11 +129,14 @@ class Prior(nn.Module):
         importance : (D,) how much a step of each latent changes what is heard; clusters are near in
             what is heard.
         """
+        from sklearn.cluster import KMeans  # takes a second, and only training needs it
+
         step = max(1, len(latents) // CLUSTERED)
         frames = latents[::step]
         heard = (frames * importance).numpy().astype(np.float64)
         count = min(len(self.means), len(frames))
-        _, labels = kmeans2(heard, count, iter=15, minit="++", rng=seed)
+        clusters = KMeans(count, n_init=1, max_iter=CLUSTER_ROUNDS, random_state=seed % 2**32)
+        labels = clusters.fit_predict(heard)
         whole = frames.var(0, unbiased=False).clamp_min(1e-4)
         for code in range(len(self.means)):
             members = frames[torch.from_numpy(labels == code)]
