@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from soundmill.errors import InputError
-from soundmill.soundscape.model import BANK, FORMAT, load_autoencoder, load_model, save_model
+from soundmill.soundscape.folder import FORMAT
+from soundmill.soundscape.model import BANK, load_autoencoder, load_model, save_model
 
 
 @pytest.fixture
@@ -107,7 +108,7 @@ def test_weights_of_another_size(tiny, folder):
 
 def test_a_folder_is_replaced_whole_or_not_at_all(tiny, folder, monkeypatch):
     before = {p.name: p.read_bytes() for p in folder.iterdir()}
-    monkeypatch.setattr("soundmill.soundscape.model.save_file", lambda *a: 1 / 0)
+    monkeypatch.setattr("soundmill.soundscape.folder.save_file", lambda *a: 1 / 0)
     model = tiny.model
     with pytest.raises(ZeroDivisionError):
         save_model(

@@ -12,6 +12,7 @@ from soundmill.soundscape.frontend import (
     RAYLEIGH_SPREAD,
     istft,
     log_magnitudes,
+    noisiness,
     stft,
 )
 from soundmill.soundscape.synthesis import (
@@ -19,7 +20,6 @@ from soundmill.soundscape.synthesis import (
     WAITING,
     Synthesiser,
     fast_griffin_lim,
-    noisiness,
 )
 
 N, HOP, BINS = 256, 64, 129
@@ -166,3 +166,15 @@ def test_two_channels_are_as_alike_as_they_shall_be(alike):
     )
     assert np.corrcoef(left, right)[0, 1] == pytest.approx(alike, abs=0.06)
     assert right.std() == pytest.approx(float(left.std()), rel=0.05)
+
+
+@pytest.mark.parametrize("sizes", [None, 40])
+def test_frames_that_disagree_lose_no_power(sizes):
+    """Levels that jump from frame to frame are no spectrum of a sound: overlapping cancels some."""
+    asked = coloured(800) + 0.6 * noise(800, BINS)
+    made = sound(asked, math.log(RAYLEIGH_SPREAD / 2), sizes)[0]
+    heard = stft(made, N, HOP)[8:790].abs().square().mean()
+    meant = torch.exp(2 * asked[8:790]) * math.exp(-2 * RAYLEIGH_MEAN / 2)
+    # half of the wobble of noise: a mean power between that of the mean and that of noise
+    found = 10 * math.log10(float(heard / meant.mean()))
+    assert abs(found) < 1.0

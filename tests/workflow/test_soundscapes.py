@@ -115,6 +115,8 @@ def test_a_second_run_does_nothing(finished):
         ("soundscape/recordings", {"hold_out_recordings", *LEARN}),
         ("soundscape/components", {"train_autoencoder", *LEARN}),
         ("soundscape/prior_training", {"train_prior", *AFTER}),
+        ("soundscape/prior", {"train_prior", *AFTER}),
+        ("soundscape/synthesis", AFTER),
         ("soundscape/granular", JUDGED),
         ("soundscape/loops", {"generate_soundscapes", "measure_long_piece", "evaluate_soundscape",
                               "report_soundscape"}),

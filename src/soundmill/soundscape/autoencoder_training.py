@@ -26,16 +26,21 @@ from soundmill.soundscape.components import start_from_components
 from soundmill.soundscape.condition_options import ConditionOptions
 from soundmill.soundscape.conditions import Vocabulary, learn_vocabulary
 from soundmill.soundscape.crops import Batch, Crops
-from soundmill.soundscape.frontend import RAYLEIGH_MEAN, istft, log_magnitudes, stft
+from soundmill.soundscape.folder import save_folder
+from soundmill.soundscape.frontend import (
+    RAYLEIGH_MEAN,
+    istft,
+    log_magnitudes,
+    noisiness,
+    stft,
+)
 from soundmill.soundscape.learning import (
     GRADIENT_CLIP,
     count_epochs,
     epoch_loader,
     optimiser,
 )
-from soundmill.soundscape.model import save_folder
 from soundmill.soundscape.recordings import read_recordings
-from soundmill.soundscape.synthesis import noisiness
 from soundmill.status import write_table
 from soundmill.training import Keeper, fit, open_state
 

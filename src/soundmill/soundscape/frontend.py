@@ -51,3 +51,8 @@ def istft(spectrum: Tensor, n_fft: int, hop: int, length: int) -> Tensor:
 def log_magnitudes(spectrum: Tensor) -> Tensor:
     """Return the log magnitudes in nepers of a complex spectrum, floored softly at `FLOOR`."""
     return torch.log(spectrum.abs() + FLOOR)
+
+
+def noisiness(log_spread: Tensor, amount: float = 1.0) -> Tensor:
+    """Return how much of noise's fine structure bins have, 0 to 1, from their spread in nepers."""
+    return (amount * log_spread.exp() / RAYLEIGH_SPREAD).clamp(0, 1)

@@ -1,31 +1,23 @@
-"""The folder of a soundscape model: weights, what it was trained with, what it can be asked for."""
+"""A soundscape model: its networks, what it heard, what it can be asked for."""
 
-import json
 import os
-import shutil
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
+from torch import Tensor
 
 from soundmill.errors import InputError
 from soundmill.soundscape.autoencoder import Autoencoder
 from soundmill.soundscape.autoencoder_options import AutoencoderOptions
 from soundmill.soundscape.bank import Bank
 from soundmill.soundscape.conditions import Vocabulary, read_vocabulary
+from soundmill.soundscape.folder import complete, fill, read_folder, save_folder
 from soundmill.soundscape.prior import Prior
 from soundmill.soundscape.prior_options import PriorOptions
 
 BANK = [field.name for field in fields(Bank)]
-FORMAT = 1
-"""Version of the folder; raised when old folders can no longer be read."""
 
 
 @dataclass(frozen=True)
@@ -93,32 +85,14 @@ def save_model(
     save_folder(folder, weights, config | facts)
 
 
-def save_folder(folder: Path, weights: dict[str, Tensor], config: dict[str, Any]) -> None:
-    """Write ``model.safetensors`` and ``config.json``: readers see all of it or nothing."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".tmp-"))
-    try:
-        tensors = {name: value.contiguous() for name, value in weights.items()}
-        save_file(tensors, temporary / "model.safetensors")
-        text = json.dumps({"format": FORMAT, **config}, indent=2, ensure_ascii=False)
-        (temporary / "config.json").write_text(text + "\n", encoding="utf-8")
-        temporary.chmod(0o755)
-        if folder.exists():
-            shutil.rmtree(folder)
-        temporary.replace(folder)
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
-
-
 def load_autoencoder(
     folder: str | os.PathLike[str],
 ) -> tuple[Autoencoder, Front, dict[str, Any]]:
     """Return the autoencoder of a folder, what it hears, and the folder's config."""
-    config, weights = _read(Path(folder))
-    with _complete(Path(folder)):
+    config, weights = read_folder(Path(folder))
+    with complete(Path(folder)):
         network, front = _autoencoder(config)
-    _fill(network, weights, "", Path(folder))
+    fill(network, weights, "", Path(folder))
     return network, front, config
 
 
@@ -131,15 +105,15 @@ def load_model(folder: str | os.PathLike[str]) -> SoundscapeModel:
         When it is no folder of a soundscape model, is damaged, or of another version.
     """
     folder = Path(folder)
-    config, weights = _read(folder)
+    config, weights = read_folder(folder)
     if "prior" not in config:
         raise InputError(f"{folder} holds no whole model; give the folder that is named model")
-    with _complete(folder):
+    with complete(folder):
         network, front = _autoencoder(config)
         options = PriorOptions.model_validate(config["prior"])
         prior = Prior(options, network.latents, network.globals, front.vocabulary.width)
-        _fill(network, weights, "autoencoder.", folder)
-        _fill(prior, weights, "prior.", folder)
+        fill(network, weights, "autoencoder.", folder)
+        fill(prior, weights, "prior.", folder)
         bank = Bank(**{name: weights[f"bank.{name}"] for name in BANK})
         bank = replace(bank, frames=bank.frames.float())
         coherence = config["coherence"]
@@ -151,34 +125,6 @@ def load_model(folder: str | os.PathLike[str]) -> SoundscapeModel:
         )  # fmt: skip
 
 
-def _read(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    for name in ("config.json", "model.safetensors"):
-        if not (folder / name).is_file():
-            raise InputError(f"{folder} is no model folder: {name} is missing")
-    try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        weights = load_file(folder / "model.safetensors")
-    except (ValueError, SafetensorError, OSError) as error:
-        raise InputError(f"{folder} is damaged ({error}); train the model again") from error
-    if not isinstance(config, dict) or "autoencoder" not in config:
-        raise InputError(f"{folder} holds no soundscape model but something else")
-    if config.get("format") != FORMAT:
-        raise InputError(
-            f"{folder} was written by another version of soundmill (format "
-            f"{config.get('format')}, this one reads {FORMAT}); train the model again"
-        )
-    return config, weights
-
-
-@contextmanager
-def _complete(folder: Path) -> Iterator[None]:
-    """Explain what goes wrong where something is missing in a folder, or is no option."""
-    try:
-        yield
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise InputError(f"{folder} is damaged ({error!r}); train the model again") from error
-
-
 def _autoencoder(config: dict[str, Any]) -> tuple[Autoencoder, Front]:
     options = AutoencoderOptions.model_validate(config["autoencoder"])
     vocabulary = read_vocabulary(config["vocabulary"])
@@ -186,12 +132,3 @@ def _autoencoder(config: dict[str, Any]) -> tuple[Autoencoder, Front]:
     bands = channels * (options.n_fft // 2 + 1)
     front = Front(int(config["sample_rate"]), channels, options.n_fft, options.hop, vocabulary)
     return Autoencoder(options, bands, vocabulary.width), front
-
-
-def _fill(module: nn.Module, weights: dict[str, Tensor], prefix: str, folder: Path) -> None:
-    own = {n.removeprefix(prefix): w for n, w in weights.items() if n.startswith(prefix)}
-    try:
-        module.load_state_dict(own)
-    except RuntimeError as error:
-        raise InputError(f"{folder}: its weights do not fit its config.json: {error}") from error
-    module.eval()
