@@ -52,6 +52,7 @@ bench: .venv/installed-dev  ## speed ratios, each measured within one run
 	$(BIN)/python bench/transcription.py $(BENCH_RECORDINGS)
 	$(BIN)/python bench/generation.py
 	$(BIN)/python bench/descriptors.py
+	$(BIN)/python bench/soundscape.py
 
 reference: .venv/installed  ## write docs/options.md and schemas/config.schema.json
 	$(BIN)/python -m soundmill.cli.reference
