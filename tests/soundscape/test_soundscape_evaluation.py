@@ -14,6 +14,7 @@ from soundmill.files import write_json
 from soundmill.soundscape.clip_sets import ClipSets, evenly
 from soundmill.soundscape.evaluation import evaluate
 from soundmill.soundscape.evaluation_options import JudgeOptions, SoundscapeEvaluationOptions
+from soundmill.soundscape.judging import OWN
 from soundmill.soundscape.training_sound import TrainingSound
 from soundmill.status import write_table
 
@@ -282,6 +283,19 @@ def test_a_learner_of_the_classification_line_judges(folder, learned, learner, m
         assert judged is None
     else:
         assert judged["fad"]["floor"]["n"] == 9 and judged["fad"]["noise"]["value"] is None
+
+
+def test_a_judge_with_classes_of_its_own_judges_distances_only(folder, learned):
+    judge = JudgeOptions(task="toys", learner="net", labels=False)
+    options = OPTIONS.model_copy(update={"judge": judge})
+    toy_clips(folder, labels=("sea", "wood", "wind"))
+    found = folder.evaluate(options, judge=learned / "learners/net/folds/all/model")
+    assert found["fidelity"]["judge"] == OWN
+    assert found["fidelity"]["classes"] == ["sea", "wind", "wood"]
+    assert found["distribution"]["judge"]["fad"]["floor"]["n"] == 9
+    assert found["distribution"]["judge_name"] == "net of the task toys"
+    with pytest.raises(InputError, match="no last layer"):
+        folder.evaluate(options, judge=learned / "learners/forest/model")
 
 
 def test_a_judge_of_other_labels_is_refused(folder, learned):

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from soundmill.report.pages import NARROW, duration
+from soundmill.report.pages import NARROW, duration, readable
 from soundmill.report.results import Measure
 
 Json = Mapping[str, Any]
@@ -166,7 +166,10 @@ class Distance:
 def distances(data: Json) -> list[Distance]:
     """Return the distances measured, by embedding."""
     found = []
+    judge = part_of(data, "distribution").get("judge_name")
     for key, embedding in EMBEDDINGS.items():
+        if key == "judge" and judge:
+            embedding = f"the last layer of {readable(str(judge))}"
         for name, entry in part_of(part_of(data, "distribution"), key).items():
             if isinstance(entry, Mapping):
                 measures = {kind: told(entry.get(kind)) for kind in DISTANCES}

@@ -87,12 +87,14 @@ def evaluate(
         kind: texture_table((sets.read(c.file) for c in found), sets.sample_rate)
         for kind, found in by_kind.items()
     }
-    judging = _judge(sets, by_kind, textures, options, judge)
-    judged = _judged(judging, sets, by_kind, textures)
+    named = _named_judge(sets, by_kind, options, judge)
+    by_labels = named if named and _knows_labels(options) else _own_judge(by_kind, textures)
+    judged = _judged(by_labels, sets, by_kind, textures)
+    listened = judged if named is by_labels else _judged(named, sets, by_kind, textures)
     compare = _Comparison(by_kind, options, seed)
     written = read_json(metrics) if metrics else {}
     counts, held_out = count_recordings(recordings) if recordings else ({}, None)
-    heard = {kind: one.embeddings for kind, one in judged.items() if one.embeddings is not None}
+    heard = {kind: one.embeddings for kind, one in listened.items() if one.embeddings is not None}
     write_json(
         output,
         {
@@ -111,8 +113,9 @@ def evaluate(
             "distribution": {
                 "texture": compare.distribution(textures),
                 "judge": compare.distribution(heard) if heard else None,
+                "judge_name": named.name if named and heard else None,
             },
-            "fidelity": _fidelity(judging, judged, by_kind, options, seed),
+            "fidelity": _fidelity(by_labels, judged, by_kind, options, seed),
             "diversity": compare.diversity(textures),
             "copying": compare.nearest(textures)
             | {"patches": _patches(sets, by_kind, recordings, options, seed)},
@@ -300,23 +303,37 @@ def _patches(
     }
 
 
-def _judge(
+def _knows_labels(options: SoundscapeEvaluationOptions) -> bool:
+    return options.judge is None or options.judge.labels
+
+
+def _named_judge(
     sets: ClipSets,
     by_kind: Mapping[str, list[Clip]],
-    textures: Sets,
     options: SoundscapeEvaluationOptions,
     folder: Path | None,
-) -> Judge | None:
-    """Return the judge; None where too few labels leave nothing to judge."""
-    labels = {clip.label for kind in (TRAIN, *SPREAD) for clip in by_kind[kind]} - {""}
-    if folder is not None:
-        named = options.judge
-        name = f"{named.learner} of the task {named.task}" if named else str(folder)
-        learner = LearnerJudge(folder, name, sets.sample_rate)
+) -> LearnerJudge | None:
+    """Return the learner that the options name."""
+    if folder is None:
+        if options.judge is not None:
+            raise InputError("evaluation.judge names a learner, but its model folder was not given")
+        return None
+    named = options.judge
+    name = f"{named.learner} of the task {named.task}" if named else str(folder)
+    learner = LearnerJudge(folder, name, sets.sample_rate)
+    if _knows_labels(options):
+        labels = {clip.label for kind in (TRAIN, *SPREAD) for clip in by_kind[kind]} - {""}
         check_labels(learner, sorted(labels))
-        return learner
-    if options.judge is not None:
-        raise InputError("evaluation.judge names a learner, but its model folder was not given")
+    elif not learner.embeds:
+        raise InputError(
+            f"evaluation.judge: {name} is no network, so that it has no last layer to compare by; "
+            "name a network, or set labels: true if its classes are the labels"
+        )
+    return learner
+
+
+def _own_judge(by_kind: Mapping[str, list[Clip]], textures: Sets) -> TextureJudge | None:
+    """Return a judge that learns from the training clips; None where labels are too few."""
     try:
         return TextureJudge(textures[TRAIN], [clip.label for clip in by_kind[TRAIN]])
     except ValueError as error:

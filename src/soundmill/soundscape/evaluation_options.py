@@ -9,10 +9,13 @@ class JudgeOptions(Options):
     """A learner of the classification line that decides whether clips have their label."""
 
     task: str
-    """Name of a classification task whose classes are the labels; it should have learned from other
-    recordings than the soundscape model."""
+    """Name of a classification task; it should have learned from other recordings than the
+    soundscape model."""
     learner: str
     """Name of one of its learners."""
+    labels: bool = True
+    """Whether its classes are the labels. If not, its last layer tells how near new clips are to
+    real ones, so it must be a network, and the default judge decides on labels."""
 
 
 class SoundscapeEvaluationOptions(Options):

@@ -121,6 +121,11 @@ class LearnerJudge:
         self.classes = list(self._decider.classes)
         self._network = _network(folder)
 
+    @property
+    def embeds(self) -> bool:
+        """Whether it has a last layer whose numbers can be compared."""
+        return self._network is not None
+
     def judge(self, clips: Sequence[Samples], textures: Values) -> Judged:
         """Decide on clips by their sound."""
         heard = [self._hear(clip) for clip in clips]
