@@ -1,5 +1,5 @@
 """soundmill: a folder of recordings becomes new music. Targets: all, corpora,
-transcripts, music, features, soundscapes, classification."""
+transcripts, music, features, soundscapes, classification, fusion."""
 
 import os
 from pathlib import Path
@@ -24,13 +24,14 @@ include: "rules/transcription.smk"
 include: "rules/music.smk"
 include: "rules/soundscape.smk"
 include: "rules/classification.smk"
+include: "rules/fusion.smk"
 include: "rules/report.smk"
 
 
 rule corpora:
-    """Every corpus, decoded and in its manifest."""
+    """Every corpus of recordings or images, read and in its manifest."""
     input:
-        expand("results/{corpus}/accepted.json", corpus=CORPORA),
+        expand("results/{corpus}/accepted.json", corpus=[*CORPORA, *CONFIG.images]),
     localrule: True
 
 
@@ -71,6 +72,13 @@ rule classification:
     localrule: True
 
 
+rule fusion:
+    """Every task that several modalities decide together: evaluation, page, model, export."""
+    input:
+        [task.targets() for task in FUSIONS.values()],
+    localrule: True
+
+
 rule all:
     """Everything the configuration asks for, and the page to listen to it."""
     default_target: True
@@ -80,6 +88,7 @@ rule all:
         rules.music.input,
         rules.soundscapes.input,
         rules.classification.input,
+        rules.fusion.input,
         [figures_of(model) for model in CONFIG.music],
         expand("results/{corpus}/figures/recordings.html", corpus=CORPORA),
         "results/costs.html",

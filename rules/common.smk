@@ -17,12 +17,14 @@ os.environ.update(
 from soundmill.classification.layout import Layout
 from soundmill.classification.options import part_of_task
 from soundmill.config import load_config
+from soundmill.corpus.image_sources import image_digest, image_inputs
 from soundmill.corpus.labels import find_csv
 from soundmill.corpus.listing import bucket_digests, list_source
 from soundmill.corpus.names import bucket_names
 from soundmill.corpus.sources import demo_name, is_demo, resolve_corpus
 from soundmill.errors import InputError
 from soundmill.fingerprint import fingerprint
+from soundmill.fusion.layout import FusionLayout
 
 try:
     CONFIG = load_config(config)
@@ -124,6 +126,19 @@ def label_file(corpus):
     if not labels or not labels.csv or corpus in DEMO_CORPORA:
         return []
     return str(find_csv(labels.csv, CORPORA[corpus].source))
+
+
+def image_labels(images):
+    """Return the CSV of labels of an image corpus, when it has one."""
+    options = CONFIG.images[images]
+    labels = options.labels
+    return [str(find_csv(labels.csv, options.source))] if labels and labels.csv else []
+
+
+@functools.cache
+def image_listing(images):
+    """Return what changes when an image of a folder is added, removed or changed."""
+    return image_digest(CONFIG.images[images], f"images.{images}.source")
 
 
 def truth_folder(wildcards):
@@ -285,6 +300,52 @@ soundscape_conditions = of_soundscape(
 )
 
 
+FUSIONS = {
+    name: FusionLayout(name, options, TASKS) for name, options in CONFIG.fusion.items()
+}
+IMAGE_MODALITIES = {name for task in FUSIONS.values() for name in task.images}
+SOUND_MODALITIES = {name for task in FUSIONS.values() for name in task.sounds}
+
+
+def of_fusion(what):
+    """Return a function of wildcards that asks the layout of a fusion task ``what``."""
+    return lambda wildcards: what(FUSIONS[wildcards.fusion])
+
+
+def of_fusion_fold(what):
+    """Return a function of wildcards that asks the layout of a fusion task ``what`` of a fold."""
+    return lambda wildcards: what(FUSIONS[wildcards.fusion], wildcards.fold)
+
+
+def of_modality(what):
+    """Return a function of wildcards that asks the layout of a fusion task ``what`` of a modality."""
+    return lambda wildcards: what(FUSIONS[wildcards.fusion], wildcards.modality)
+
+
+def wav_of_sound(task, modality):
+    """Return the folder of the recordings of each bucket of a sound modality."""
+    heard = TASKS[task.sound(modality).task]
+    return dict(zip(BUCKETS[heard.options.corpus], heard.wav))
+
+
+def sounds_of_fusion(task):
+    """Return of each sound modality where its recordings lie and how they were damaged."""
+    found = {}
+    for name in task.sounds:
+        sound = task.sound(name)
+        heard = TASKS[sound.task]
+        found[name] = {
+            "wav": wav_of_sound(task, name),
+            "manifest": f"results/{heard.options.corpus}/manifest.csv",
+            "sample_rate": CONFIG.spectra[heard.options.spectra].sample_rate,
+            "augmentations": {n: plain(CONFIG.augmentations[n]) for n in sound.damages},
+        }
+    return found
+
+
+fusion_seed = of_fusion(lambda task: task.options.seed)
+
+
 wildcard_constraints:
     corpus=choice(CORPORA),
     descriptors=choice(CONFIG.descriptors),
@@ -296,6 +357,9 @@ wildcard_constraints:
     transcriber=choice(CONFIG.transcribers),
     model=choice(CONFIG.music),
     soundscape=choice(CONFIG.soundscapes),
+    images=choice(CONFIG.images),
+    fusion=choice(FUSIONS),
+    modality=choice(IMAGE_MODALITIES | SOUND_MODALITIES),
     bucket=r"\d+",
 
 
@@ -306,5 +370,8 @@ if workflow.is_main_process:
         for corpus in set(CORPORA) - set(DEMO_CORPORA):
             listing(corpus)
             label_file(corpus)
+        for images in CONFIG.images:
+            image_inputs(CONFIG.images[images], f"images.{images}.source")
+            image_labels(images)
     except InputError as error:
         raise WorkflowError(str(error))

@@ -1,5 +1,6 @@
 """Corpus. Requires: the recordings a corpus names as its source. Gives: results/<corpus>/
-names/<bucket>.csv, wav/<bucket>/<id>.wav, recordings/<bucket>.csv, manifest.csv and accepted.json.
+names/<bucket>.csv, wav/<bucket>/<id>.wav, recordings/<bucket>.csv, manifest.csv and accepted.json; of
+images results/<images>/images.npy, manifest.csv and accepted.json.
 """
 
 
@@ -76,6 +77,31 @@ rule compose_soundscapes:
         "composing the demo corpus {wildcards.corpus}"
     script:
         "../scripts/corpus/compose_soundscapes.py"
+
+
+rule compose_digits:
+    """Let espeak-ng's voices speak digits: files of several kinds, their labels."""
+    output:
+        directory("results/{corpus}/demo"),
+    log:
+        "logs/{corpus}/compose_digits.log",
+    benchmark:
+        "benchmarks/{corpus}/compose_digits.tsv"
+    wildcard_constraints:
+        corpus=choice(demo_corpora("digits")),
+    conda:
+        "../envs/speech.yaml"
+    threads: 1
+    resources:
+        mem_mb=megabytes(1000),
+        runtime=minutes(5),
+    params:
+        code=code("corpus/compose_digits"),
+        seed=1,
+    message:
+        "composing the demo corpus {wildcards.corpus}"
+    script:
+        "../scripts/corpus/compose_digits.py"
 
 
 rule normalise_names:
@@ -183,3 +209,55 @@ rule accept_corpus:
         "judging the corpus {wildcards.corpus}"
     script:
         "../scripts/corpus/accept_corpus.py"
+
+
+rule read_images:
+    """Bring the images of a corpus to one size, and write their manifest."""
+    input:
+        files=lambda wildcards: image_inputs(CONFIG.images[wildcards.images]),
+        labels=lambda wildcards: image_labels(wildcards.images),
+    output:
+        array="results/{images}/images.npy",
+        manifest="results/{images}/manifest.csv",
+    log:
+        "logs/{images}/read_images.log",
+    benchmark:
+        "benchmarks/{images}/read_images.tsv"
+    conda:
+        "../envs/images.yaml"
+    threads: 4
+    resources:
+        mem_mb=megabytes(2000),
+        runtime=minutes(60),
+    params:
+        code=code("corpus/read_images"),
+        options=named_options("images", "images"),
+        digest=lambda wildcards: image_listing(wildcards.images),
+    message:
+        "reading the images {wildcards.images}"
+    script:
+        "../scripts/corpus/read_images.py"
+
+
+rule accept_images:
+    """Count what was rejected, and stop when it is more than the options allow."""
+    input:
+        "results/{images}/manifest.csv",
+    output:
+        "results/{images}/accepted.json",
+    log:
+        "logs/{images}/accept_images.log",
+    benchmark:
+        "benchmarks/{images}/accept_images.tsv"
+    conda:
+        "../envs/images.yaml"
+    resources:
+        mem_mb=megabytes(500),
+        runtime=minutes(5),
+    params:
+        code=code("corpus/accept_images"),
+        max_rejected=lambda wildcards: CONFIG.images[wildcards.images].max_rejected,
+    message:
+        "judging the images {wildcards.images}"
+    script:
+        "../scripts/corpus/accept_images.py"

@@ -273,6 +273,48 @@ rule report_soundscape:
         "../scripts/report/report_soundscape.py"
 
 
+rule report_fusion:
+    """Write a fusion task's page: who is right when, heat maps, weights, pairs to see and hear."""
+    input:
+        evaluation="results/fusion/{fusion}/evaluation.json",
+        predictions=of_fusion(lambda task: task.fold_parts("predictions")),
+        outputs=of_fusion(lambda task: task.all_outputs()),
+        curves=of_fusion(lambda task: task.fold_parts("curves.csv")),
+        encoders=of_fusion(lambda task: task.encoder_curves()),
+        practical=of_fusion(lambda task: task.practical("_curves.csv")),
+        wav=of_fusion(lambda task: task.wav()),
+        manifests=of_fusion(lambda task: task.manifests()),
+    output:
+        report(
+            directory("results/fusion/{fusion}/report"),
+            htmlindex="index.html",
+            category="7. Fusion",
+            labels={"task": "{fusion}", "shows": "the whole report"},
+            caption="../report/fusion.rst",
+        ),
+    log:
+        "logs/fusion/{fusion}/report_fusion.log",
+    benchmark:
+        "benchmarks/fusion/{fusion}/report_fusion.tsv"
+    conda:
+        "../envs/report.yaml"
+    resources:
+        mem_mb=megabytes(2000),
+        runtime=minutes(30),
+    params:
+        code=page_code("report/report_fusion"),
+        folds=of_fusion(lambda task: task.folds),
+        sounds=of_fusion(sounds_of_fusion),
+        modalities=of_fusion(lambda task: list(task.options.modalities)),
+        use=of_fusion(lambda task: task.options.use),
+        examples=of_fusion(lambda task: task.options.evaluation.examples),
+        seed=fusion_seed,
+    message:
+        "writing the page of {wildcards.fusion}"
+    script:
+        "../scripts/report/report_fusion.py"
+
+
 rule report_task:
     """Write a classification task's page: figures, tables, and its mistakes to hear."""
     input:

@@ -7,9 +7,11 @@ from pydantic import Field, StringConstraints, model_validator
 
 from soundmill.audio.perturbation_options import AugmentationOptions
 from soundmill.classification.options import ClassificationOptions
+from soundmill.corpus.image_options import ImageCorpusOptions
 from soundmill.corpus.options import CorpusOptions
 from soundmill.features.descriptor_options import DescriptorOptions
 from soundmill.features.spectra_options import SpectraOptions
+from soundmill.fusion.options import FusionTaskOptions, ImageModality
 from soundmill.music.evaluation_options import EvaluationOptions
 from soundmill.music.generation_options import GenerationOptions
 from soundmill.music.network_options import NetworkOptions, TrainingOptions
@@ -23,7 +25,7 @@ Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_]*$")]
 """A name becomes a folder: lower-case letters, digits and underscores."""
 
 
-TAKEN = {"music", "soundscapes", "classification"}
+TAKEN = {"music", "soundscapes", "classification", "fusion"}
 """Folders of results that no corpus may have."""
 
 
@@ -54,8 +56,10 @@ class Config(Options):
     """The whole of config.yaml."""
 
     corpora: dict[Name, CorpusOptions] = Field(default_factory=dict)
-    """Recordings by the name of their corpus; `music`, `soundscapes` and `classification` are taken
-    by results."""
+    """Recordings by the name of their corpus; `music`, `soundscapes`, `classification` and `fusion`
+    are taken by results."""
+    images: dict[Name, ImageCorpusOptions] = Field(default_factory=dict)
+    """Images by the name of their corpus; no corpus of recordings has the same."""
     transcribers: dict[Name, TranscriberOptions] = Field(default_factory=dict)
     """Transcriber settings by name; `basic_pitch` and `transkun` are always there."""
     music: dict[Name, MusicOptions] = Field(default_factory=dict)
@@ -70,11 +74,18 @@ class Config(Options):
     """Soundscape models by name."""
     classification: dict[Name, ClassificationOptions] = Field(default_factory=dict)
     """Classification tasks by name."""
+    fusion: dict[Name, FusionTaskOptions] = Field(default_factory=dict)
+    """Tasks that several modalities decide together, by name."""
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
-        for name in sorted(TAKEN & set(self.corpora)):
-            raise ValueError(f"corpora.{name}: results/{name} is taken by other results; rename it")
+        for section in ("corpora", "images"):
+            for name in sorted(TAKEN & set(getattr(self, section))):
+                raise ValueError(
+                    f"{section}.{name}: results/{name} is taken by other results; rename it"
+                )
+        for name in sorted(set(self.corpora) & set(self.images)):
+            raise ValueError(f"images.{name}: a corpus of recordings has this name; take another")
         self.descriptors.setdefault("default", DescriptorOptions())
         self.spectra.setdefault("default", SpectraOptions())
         for method in ("basic_pitch", "transkun"):
@@ -87,6 +98,8 @@ class Config(Options):
             self._check_soundscape(name, soundscape)
         for name, task in self.classification.items():
             self._check_task(name, task)
+        for name, fusion in self.fusion.items():
+            self._check_fusion(name, fusion)
         return self
 
     def _check_soundscape(self, name: str, soundscape: SoundscapeOptions) -> None:
@@ -125,6 +138,27 @@ class Config(Options):
                 raise ValueError(
                     f"{here}: the network of {start.task} has learned from the recordings that "
                     f"{name} tests; start from a task of another corpus"
+                )
+
+    def _check_fusion(self, name: str, fusion: FusionTaskOptions) -> None:
+        for modality, options in fusion.modalities.items():
+            here = f"fusion.{name}.modalities.{modality}"
+            if isinstance(options, ImageModality):
+                _require(options.images, self.images, f"{here}.images", "images")
+                continue
+            _require(options.task, self.classification, f"{here}.task", "classification")
+            task = self.classification[options.task]
+            networks = f"the networks of {options.task}"
+            _require(options.learner, task.networks, f"{here}.learner", networks)
+            for damage in options.damages:
+                _require(damage, self.augmentations, f"{here}.damages", "augmentations")
+            if task.kind != "single":
+                raise ValueError(f"{here}.task: {options.task} is not of kind single")
+            if task.fold_count is None or task.split.valid == 0:
+                raise ValueError(
+                    f"{here}.task: a fusion learns whom to trust from recordings that the network "
+                    f"has not learned; set classification.{options.task}.split.valid above 0, and "
+                    "split.folds where the data give the folds"
                 )
 
 

@@ -100,11 +100,14 @@ class Layout:
 
     def augmented(self, learner: str) -> list[str]:
         """Return arrays and indices of the stored copies a network learns from."""
+        return self.stored_copies(getattr(self.options.learners[learner], "augmentations", ()))
+
+    def stored_copies(self, augmentations: Sequence[str]) -> list[str]:
+        """Return arrays and indices of the spectra of changed copies, by what changed them."""
         folder = f"augmented/{self.options.spectra}"
-        names = getattr(self.options.learners[learner], "augmentations", ())
         return [
             path
-            for name in names
+            for name in augmentations
             for suffix in ("npy", "csv")
             for path in self._buckets(f"{folder}/{name}", suffix)
         ]

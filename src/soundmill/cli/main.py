@@ -8,6 +8,7 @@ from typing import Annotated, Any, TypeVar
 import typer
 import yaml
 
+from soundmill.cli.fusion import digits
 from soundmill.errors import InputError
 from soundmill.options import Options, validate
 
@@ -241,6 +242,9 @@ def classify(
         write_table(table, rows, ("file", *decider.classes))
     if failed:
         raise InputError(f"{failed} of {len(recordings)} recordings could not be decided on")
+
+
+app.command()(digits)
 
 
 @app.command()

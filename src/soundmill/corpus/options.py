@@ -73,7 +73,8 @@ class CorpusOptions(Options):
     """One corpus: recordings, labels, decoding."""
 
     source: str | list[str] = Field(min_length=1)
-    """Folder, or list of folders, or `demo:ambient`, `demo:songs` or `demo:soundscapes`."""
+    """Folder, or list of folders, or `demo:ambient`, `demo:songs`, `demo:soundscapes` or
+    `demo:digits`."""
     labels: LabelOptions | None = None
     """Labels from a CSV, from folders or from file names; default none."""
     decode: DecodeOptions = DecodeOptions()

@@ -6,8 +6,8 @@ Read while the workflow is parsed, so it imports nothing heavy.
 from soundmill.corpus.options import CorpusOptions, LabelOptions
 from soundmill.errors import InputError
 
-DEMOS = ("ambient", "songs", "soundscapes")
-DEMOS_WITHOUT_TRUTH = ("soundscapes",)
+DEMOS = ("ambient", "songs", "soundscapes", "digits")
+DEMOS_WITHOUT_TRUTH = ("soundscapes", "digits")
 """Demos in which no notes are played."""
 PREFIX = "demo:"
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from soundmill.report.fusion_results import CLEAN, LYING, MISSING, Json, cases_by_key, words
+from soundmill.report.fusion_results import CLEAN, LYING, MISSING, Json, cases_by_key, share, words
 from soundmill.report.results import Measure, read_measure
 from soundmill.report.style import BLUE, INK, MUTED, SERIES, VERMILLION, canvas, save_figure
 from soundmill.report.task_figures import DASHES, short
@@ -137,18 +137,11 @@ def _draw_heat(
             continue
         r, g, b, _ = image.cmap(image.norm(value))
         dark = 0.2126 * r + 0.7152 * g + 0.0722 * b < 0.5
-        said = f"{value:+.2f}".replace("0.", ".") if signed else _share(value)
+        said = f"{value:+.2f}".replace("0.", ".") if signed else share(value)
         axes.text(j, i, said, ha="center", va="center", fontsize=8,
                   color="white" if dark else INK)  # fmt: skip
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0)
-
-
-def _share(value: float) -> str:
-    """Return a share in three figures, as ``.987``; only what is 1 is shown as 1."""
-    if value == 1:
-        return "1"
-    return f"{min(value, 0.999):.3f}".lstrip("0")
 
 
 def plot_weights(path: Path, data: Json, entry: str) -> bool:
@@ -159,15 +152,18 @@ def plot_weights(path: Path, data: Json, entry: str) -> bool:
     names = list(data["modalities"])
     if not any(entry in case["weight"] for case in data["cases"]):
         return False
-    with canvas(min(10.4, 5.4 * len(names)), 4.4) as figure:
-        panels = figure.subplots(1, len(names), sharey=True, squeeze=False)[0]
+    with canvas(min(10.4, 5.4 * len(names)), 4.8) as figure:
+        grid = figure.subplots(2, len(names), squeeze=False, height_ratios=[4, 1])
+        panels = grid[0]
         for place, (axes, name) in enumerate(zip(panels, names, strict=True)):
             _draw_weights(axes, data, entry, place)
             axes.set_title(f"weight on {short(name)}")
             axes.set_xlabel(f"what happens to {short(name)}", color=MUTED)
             axes.set_ylim(-0.02, 1.02)
             axes.grid(axis="y")
-            axes.legend(fontsize=7.5, loc="upper center", bbox_to_anchor=(0.5, -0.42), ncols=2)
+            grid[1, place].set_axis_off()
+            handles, labels = axes.get_legend_handles_labels()
+            grid[1, place].legend(handles, labels, fontsize=8, loc="upper center", ncols=3)
         panels[0].set_ylabel("mean weight, 95 % interval", color=MUTED)
         save_figure(figure, path)
     return True
@@ -262,6 +258,8 @@ def read_curves(path: str | Path, x: str = "epoch") -> Curves:
     return found
 
 
+COPIES = ("seed ", "fold ", "table ")
+"""How names begin that tell trainings of the same thing apart."""
 NAMING = ("fusion", "entry", "name", "split", "fold", "seed")
 """Columns of curves that say whose they are."""
 
@@ -273,22 +271,25 @@ def _named(column: str, cell: str) -> str:
 def plot_learning(path: Path, curves: Curves) -> None:
     """Plot curves of loss and accuracy: solid on what was not learned from, dashed on what was.
 
-    Of many trainings the names fill a legend no more: each line is thin then, and the mean thick.
+    Trainings that differ by fold, seed or table alone are thin lines around their mean.
     """
     quantities = [name for name in ("loss", "accuracy") if name in curves]
-    with canvas(5.2 * len(quantities), 3.7) as figure:
+    with canvas(5.2 * len(quantities), 4.3) as figure:
         panels = figure.subplots(1, len(quantities), squeeze=False)[0]
         for axes, quantity in zip(panels, quantities, strict=True):
-            lines = curves[quantity]
-            parts = list(dict.fromkeys(name.rpartition(", ")[2] for name in lines))
-            for place, part in enumerate(parts):
-                own = [xy for name, xy in lines.items() if name.rpartition(", ")[2] == part]
-                dashes = "--" if part == "train" else "-"
+            alike: dict[tuple[str, str], list[tuple[list[float], list[float]]]] = {}
+            for line, xy in curves[quantity].items():
+                *names, part = line.split(", ")
+                label = ", ".join(name for name in names if not name.startswith(COPIES))
+                alike.setdefault((label, part), []).append(xy)
+            labels = list(dict.fromkeys(label for label, _ in alike))
+            for (label, part), own in alike.items():
+                look = {"color": SERIES[labels.index(label) % len(SERIES)],
+                        "ls": "--" if part == "train" else "-"}  # fmt: skip
                 for xs, ys in own if len(own) > 1 else ():
-                    axes.plot(xs, ys, color=SERIES[place], lw=0.7, alpha=0.35, ls=dashes)
-                xs, ys = _mean_line(own)
-                label = part if len(own) == 1 else f"{part}, mean of {len(own)}"
-                axes.plot(xs, ys, color=SERIES[place], lw=2, ls=dashes, label=label)
+                    axes.plot(xs, ys, lw=0.7, alpha=0.3, **look)
+                said = " ".join(filter(None, (words(label), part)))
+                axes.plot(*_mean_line(own), lw=2, label=said, **look)
             _finish(axes, quantity)
         save_figure(figure, path)
 
@@ -307,6 +308,7 @@ def _finish(axes: Any, quantity: str) -> None:
     axes.set_xlabel("epoch", color=MUTED)
     axes.set_ylabel(f"{quantity} (nats)" if quantity == "loss" else quantity, color=MUTED)
     axes.set_ylim(0, 1.02 if quantity == "accuracy" else None)
+    axes.xaxis.get_major_locator().set_params(integer=True)
     axes.grid()
     axes.legend(fontsize=8, loc="lower left", bbox_to_anchor=(0, 1.0), ncols=2, borderaxespad=0.2)
 

@@ -33,10 +33,16 @@ def points(measure: Measure) -> str:
     """Return a difference of shares in points, with its interval: ``+1.2 points [+0.3, +2.0]``."""
     if measure.value is None:
         return "–"
-    said = f"{100 * measure.value:+.1f} points"
+    said = f"{_signed(measure.value)} points"
     if measure.low is None or measure.high is None:
         return said
-    return f"{said} [{100 * measure.low:+.1f}, {100 * measure.high:+.1f}]"
+    return f"{said} [{_signed(measure.low)}, {_signed(measure.high)}]"
+
+
+def _signed(share: float) -> str:
+    """Return a difference in points; zero has no sign."""
+    rounded = round(100 * share, 1)
+    return f"{rounded:+.1f}" if rounded else "0.0"
 
 
 def p_words(value: float | None) -> str:
@@ -61,28 +67,53 @@ def case_words(case: Sequence[str], modalities: Sequence[str]) -> str:
     return ", ".join(f"{m} {words(c)}" for m, c in zip(modalities, case, strict=True))
 
 
+def share(value: float) -> str:
+    """Return a share in three figures, as ``.987``; only what is 1 is shown as 1."""
+    if value == 1:
+        return "1"
+    return f"{min(value, 0.999):.3f}".lstrip("0")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One entry in one case, as the table shows it."""
+
+    value: str
+    interval: str
+    best: bool
+    """Whether it is the most accurate of the row, or shares that place."""
+    use: bool
+
+
 @dataclass(frozen=True)
 class NamedRow:
     """A named case: what every entry does in it."""
 
     name: str
     detail: str
-    measures: list[Measure]
-    best: list[bool]
-    """Whether an entry is the most accurate of the row, or shares that place."""
+    cells: list[Cell]
+
+
+def named_entries(data: Json) -> list[str]:
+    """Return the entries in the order of the table: modalities alone, that in use, the others."""
+    alone = [entry["name"] for entry in data["entries"] if entry["kind"] == "alone"]
+    return list(dict.fromkeys([*alone, data["use"], *(e["name"] for e in data["entries"])]))
 
 
 def named_rows(data: Json) -> list[NamedRow]:
-    """Return the named cases as rows, entries in the order of ``entries``."""
+    """Return the named cases as rows, entries in the order of `named_entries`."""
     known, rows = cases_by_key(data), []
     for name, key in data["named"].items():
-        case = known[key]
-        measures = [read_measure(case["accuracy"].get(e["name"])) for e in data["entries"]]
-        values = [m.value for m in measures if m.value is not None]
-        top = max(values, default=None)
-        best = [m.value is not None and m.value == top for m in measures]
-        detail = case_words(case["case"], list(data["modalities"]))
-        rows.append(NamedRow(name, detail, measures, best))
+        case, cells = known[key], []
+        found = {e: read_measure(case["accuracy"].get(e)) for e in named_entries(data)}
+        top = max((m.value for m in found.values() if m.value is not None), default=None)
+        for entry, measure in found.items():
+            bounds = (measure.low, measure.high)
+            interval = "" if None in bounds else f"[{', '.join(share(b or 0) for b in bounds)}]"
+            value = "–" if measure.value is None else share(measure.value)
+            best = measure.value is not None and measure.value == top
+            cells.append(Cell(value, interval, best, entry == data["use"]))
+        rows.append(NamedRow(name, case_words(case["case"], list(data["modalities"])), cells))
     return rows
 
 
@@ -101,7 +132,7 @@ def lead(data: Json) -> str:
     checks = data["checks"]
     if checks:
         held = sum(check["holds"] for check in checks)
-        said.append(f"It holds {held} of the {len(checks)} things asked of it.")
+        said.append(f"Of the {len(checks)} things asked of it, {held} hold.")
     return " ".join(said)
 
 
@@ -129,8 +160,8 @@ def remarks(data: Json) -> list[str]:
         rival = row.get("late")
         if rival and _worse(data, row["name"], rival["entry"]):
             said.append(
-                f"{row['name'].capitalize()}: {words(rival['entry'])}, which is simpler, does "
-                f"better ({number(rival['accuracy']['value'])})."
+                f"{row['name'].capitalize()}: {words(rival['entry'])} does better "
+                f"({rival['accuracy']['value']:.3f} against {row['use']['value']:.3f})."
             )
     return [*said, *data["notes"]]
 
@@ -213,7 +244,7 @@ def part_rows(data: Json) -> tuple[list[str], list[tuple[Any, ...]]]:
         for part in ("train", "valid", "test"):
             counts = [fold["parts"][modality][part] for fold in folds.values()]
             cells = [
-                f"{c['samples']:,}" + (f" of {c['groups']:,}" if c["groups"] else "")
+                f"{c['samples']:,}" + (f" ({c['groups']:,} groups)" if c["groups"] else "")
                 for c in counts
             ]
             rows.append((f"{modality}, {part}", *cells))
@@ -236,16 +267,22 @@ def hidden_words(data: Json) -> list[str]:
     if not found:
         return ["The network of the practical was not trained here, so this was not measured."]
     random, honest = read_measure(found["random"]), read_measure(found["honest"])
+    shared = (data["practical"]["random"].get("shared_groups") or {}) if data["practical"] else {}
+    known = (
+        f" ({shared['also_trained']} of its {shared['tested']} groups were also trained on)"
+        if shared
+        else ""
+    )
     said = (
-        f"With the same speakers in training and test the network of the practical is right in "
-        f"{spelled(random)}; on speakers it never heard, in {spelled(honest)}."
+        f"On the random split{known} the network of the practical is right in {spelled(random)}; "
+        f"on groups it never met, such as other speakers, in {spelled(honest)}."
     )
     if None in (random.low, random.high, honest.low, honest.high):
         return [said, f"The gap is {100 * found['gap']:.1f} points; no interval is known."]
     if found["gap"] > 0 and (honest.high or 0) < (random.low or 0):
         more = (
-            f"The random split hides {100 * found['gap']:.1f} points: that much of what looks like "
-            "recognition of words is recognition of voices, which a stranger does not bring."
+            f"That is what the random split hides: {100 * found['gap']:.1f} points less on "
+            "strangers. One training a split; a second would differ somewhat."
         )
     else:
         more = (
@@ -256,7 +293,7 @@ def hidden_words(data: Json) -> list[str]:
 
 
 def reliable_words(data: Json) -> list[str]:
-    """Say which modality is more reliable when, and where the order flips."""
+    """Say which modality is more reliable when, and whether the order flips."""
     found, modalities = data["answers"]["reliable"], list(data["modalities"])
     rows = found["order"]
     if not rows:
@@ -265,25 +302,36 @@ def reliable_words(data: Json) -> list[str]:
     for modality in modalities:
         won = [row for row in rows if row["better"] == modality]
         if won:
-            listed = "; ".join(_won(row, modalities) for row in won)
+            listed = "; ".join(case_words(row["case"], modalities) for row in won)
             said.append(
-                f"{modality.capitalize()} alone is more often right in {len(won)} of {len(rows)} "
-                f"cases without absence or lie: {listed}."
+                f"{words(modality).capitalize()} alone is more often right in {len(won)} of "
+                f"{len(rows)} cases without absence or lie: {listed}."
             )
     open_ones = [case_words(row["case"], modalities) for row in rows if not row["better"]]
     if open_ones:
-        said.append(f"Not told apart (p ≥ {LEVEL}, or interval with zero): "
-                    f"{'; '.join(open_ones)}.")  # fmt: skip
+        said.append(
+            f"Not told apart (p not below {LEVEL}, or an interval with zero) in "
+            f"{len(open_ones)}: {'; '.join(open_ones)}."
+        )
     said.append(
-        "So the order flips with the damage: no fixed weight is right everywhere."
+        "So the order flips with the damage: no fixed choice of one of them is right everywhere."
         if found["flips"]
-        else "No flip of the order was shown: no two modalities were each the better one somewhere."
+        else "That the order flips was not shown: no two of them each were the better one."
     )
     return said
 
 
-def _won(row: Json, modalities: Sequence[str]) -> str:
-    return f"{case_words(row['case'], modalities)} ({points(read_measure(row['difference']))})"
+def reliable_rows(data: Json) -> list[tuple[str, ...]]:
+    """Return for each case without absence or lie the more accurate modality, and by how much."""
+    modalities = list(data["modalities"])
+    return [
+        (
+            case_words(row["case"], modalities), row["first"], row["second"],
+            points(read_measure(row["difference"])), p_words(row["p"]),
+            "yes" if row["better"] else "no",
+        )
+        for row in data["answers"]["reliable"]["order"]
+    ]  # fmt: skip
 
 
 def gain_words(data: Json) -> list[str]:
@@ -294,16 +342,13 @@ def gain_words(data: Json) -> list[str]:
         if not rows:
             continue
         told = [row for row in rows if _told(data, row["name"], row[kind]["entry"])]
-        more = [row for row in told if row[kind]["difference"]["value"] > 0]
-        less = [row for row in told if row[kind]["difference"]["value"] < 0]
-        line = (
-            f"Against {title}, case by case, {use} is better in {len(more)} of {len(rows)} named "
-            f"cases, worse in {len(less)}, and not told apart in {len(rows) - len(told)} "
-            f"(corrected p < {LEVEL})."
+        more = [row["name"] for row in told if row[kind]["difference"]["value"] > 0]
+        less = [row["name"] for row in told if row[kind]["difference"]["value"] < 0]
+        said.append(
+            f"Against {title} of each case, {use} is better in {_counted(more)} of {len(rows)} "
+            f"named cases, worse in {_counted(less)}, and not told apart in "
+            f"{len(rows) - len(told)} (p < {LEVEL} after Holm's correction)."
         )
-        listed = [f"{row['name']} {points(read_measure(row[kind]['difference']))} over "
-                  f"{words(row[kind]['entry'])}" for row in rows]  # fmt: skip
-        said.append(f"{line} In figures: {'; '.join(listed)}.")
     if said:
         said.append(
             "The rival of each case was chosen by these very test figures, which favours it."
@@ -311,10 +356,41 @@ def gain_words(data: Json) -> list[str]:
     return said or ["Nothing to compare with was tested."]
 
 
-def answers(data: Json) -> list[tuple[str, list[str]]]:
-    """Return the practical's questions, each with paragraphs that answer it."""
+def _counted(names: Sequence[str]) -> str:
+    return f"{len(names)} ({', '.join(names)})" if names else "0"
+
+
+def gain_rows(data: Json) -> list[tuple[str, ...]]:
+    """Return what the fusion in use gains in each named case, in points."""
+    rows = []
+    for row in data["answers"]["gain"]:
+        cells = [row["name"], percent(row["use"]["value"])]
+        for kind in ("alone", "late"):
+            rival = row.get(kind)
+            cells += (
+                [words(rival["entry"]), points(read_measure(rival["difference"]))]
+                if rival
+                else ["–", "–"]
+            )
+        rows.append(tuple(cells))
+    return rows
+
+
+Table = tuple[str, list[str], list[tuple[str, ...]]]
+"""Caption, heads and rows."""
+
+
+def answers(data: Json) -> list[tuple[str, list[str], Table | None]]:
+    """Return the practical's questions, each with paragraphs that answer it, and a table."""
+    order: Table = (
+        "Which modality alone is more often right, case by case",
+        ["case", "more often right", "than", "by", "p, uncorrected", "told apart"],
+        reliable_rows(data),
+    )  # fmt: skip
+    heads = ["case", words(data["use"]), "better alone", "gain", "best late fusion", "gain"]
+    gains: Table = ("What the fusion in use gains, case by case", heads, gain_rows(data))
     return [
-        ("What does the random split hide?", hidden_words(data)),
-        ("Which modality is more reliable, when?", reliable_words(data)),
-        ("What does fusion gain?", gain_words(data)),
+        ("What does the random split hide?", hidden_words(data), None),
+        ("Which modality is more reliable, when?", reliable_words(data), order),
+        ("What does fusion gain?", gain_words(data), gains),
     ]

@@ -9,20 +9,22 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
 from soundmill.audio.files import read_audio, write_audio
 from soundmill.audio.perturbation import perturb
 from soundmill.audio.perturbation_options import Augmentation
 from soundmill.features.spectra import spectrum
 from soundmill.features.spectra_options import SpectraOptions
+from soundmill.files import atomic_path
 from soundmill.fusion.conditions import CLEAN, LYING, MISSING
 from soundmill.fusion.named_cases import case_key
 from soundmill.fusion.outputs import Outputs, read_outputs
 from soundmill.fusion.parts import by_fold
 from soundmill.fusion.predictions import ALONE, Predictions, read_predictions
-from soundmill.report.pages import NARROW, readable, words
+from soundmill.report.pages import NARROW, readable
 from soundmill.report.recording_pictures import BANDS, WINDOW, draw_mel, draw_waveform
-from soundmill.report.style import MUTED, canvas, save_figure
+from soundmill.report.style import canvas, save_figure
 from soundmill.seeds import derive
 from soundmill.status import read_table
 
@@ -31,6 +33,8 @@ SHOWN = ("clean", "damaged", "lying")
 """Named cases that are shown end with one of these words."""
 LONGEST_SECONDS = 10.0
 """Of a recording on the page."""
+ENLARGED = 5
+"""Each point of a picture becomes a square of this many."""
 Samples = npt.NDArray[np.float32]
 
 
@@ -70,7 +74,7 @@ def show_samples(
 
     Parameters
     ----------
-    folder : gets ``pair-<n>-<case>.png`` and ``-<modality>.mp3``.
+    folder : gets ``pair-<n>-<modality>-<condition>.png``, and ``.mp3`` of what is heard.
     predictions, outputs : as `soundmill.fusion.evaluation.evaluate_fusion` takes them.
     sounds : the modalities that can be heard. The others are shown by what ``outputs`` has of them.
     manifests : manifest of each of the others, for the names of their originals.
@@ -102,25 +106,27 @@ def show_samples(
             "samples": [(m, _title(titles, m, str(told.ids[m][pair]))) for m in told.modalities],
             "cells": [],
         }
+        made: dict[tuple[str, str], dict[str, Any]] = {}
         for name, key in shown.items():
             case = next(case for case in told.cases if case_key(case) == key)
-            stem = f"pair-{number:02d}-{name.replace(' ', '-')}"
+            at = told.cases.index(case)
             cell: dict[str, Any] = {
                 "name": name,
-                "said": said(told, pair, told.cases.index(case), use),
-                "weights": leaning(told, pair, told.cases.index(case), use),
+                "said": said(told, pair, at, use),
+                "weights": leaning(told, pair, at, use),
                 "lie": _lie(told, case, pair, here),
-                "picture": f"{stem}.png",
-                "sounds": [],
+                "shown": [],
             }
-            heard = {m: _heard(source, rows[m], told, m, pair, case)
-                     for m, source in sounds.items()}  # fmt: skip
-            seen = {m: _seen(here[m], told, m, pair, case) for m in outputs if m not in sounds}
-            draw_pair(folder / cell["picture"], heard, seen, told.modalities)
-            for m, sound in heard.items():
-                if sound is not None:
-                    write_audio(folder / f"{stem}-{m}.mp3", sound[0][None], sound[1])
-                    cell["sounds"].append((m, f"{stem}-{m}.mp3"))
+            for m, condition in zip(told.modalities, case, strict=True):
+                if (m, condition) not in made:
+                    stem = folder / f"pair-{number:02d}-{m}-{condition}"
+                    sample = _sample(told, m, pair, condition)
+                    made[m, condition] = (
+                        _show_sound(stem, sounds[m], rows[m][sample], sample, condition)
+                        if m in sounds
+                        else _show_picture(stem, here[m], sample, condition)
+                    )
+                cell["shown"].append({"modality": m, **made[m, condition]})
             item["cells"].append(cell)
         found.append(item)
     return found
@@ -207,10 +213,6 @@ def _sample(fold: Predictions, modality: str, pair: int, condition: str) -> str:
     return str(names[modality][pair])
 
 
-def _condition(fold: Predictions, modality: str, case: Sequence[str]) -> str:
-    return case[fold.modalities.index(modality)]
-
-
 def _lie(
     fold: Predictions, case: Sequence[str], pair: int, here: Mapping[str, Outputs]
 ) -> str | None:
@@ -223,100 +225,69 @@ def _lie(
     return None
 
 
-def _heard(
-    source: SoundSource,
-    rows: Mapping[str, Mapping[str, str]],
-    fold: Predictions,
-    modality: str,
-    pair: int,
-    case: Sequence[str],
-) -> tuple[Samples, int] | None:
-    """Return what is heard of a modality in a case, samples (n,) and their rate, or nothing."""
-    condition = _condition(fold, modality, case)
+def _show_sound(
+    stem: Path, source: SoundSource, row: Mapping[str, str], name: str, condition: str
+) -> dict[str, Any]:
+    """Write what is heard of a sample under a condition, and its picture; return their names."""
     if condition == MISSING:
-        return None
-    name = _sample(fold, modality, pair, condition)
-    path = Path(source.wav[rows[name]["bucket"]], f"{name}.wav")
-    samples, rate = read_audio(path, sample_rate=source.sample_rate)
+        return {"picture": None, "sound": None, "heard": True}
+    samples, rate = read_audio(
+        Path(source.wav[row["bucket"]], f"{name}.wav"), sample_rate=source.sample_rate
+    )
     sound = samples[0]
     if condition not in (CLEAN, LYING):
         change = source.augmentations[condition]
         sound = perturb(sound, rate, change, derive(change.seed, condition, name, "1"))
-    peak = float(np.abs(sound).max(initial=0))
-    sound = sound[: round(LONGEST_SECONDS * rate)] / max(peak, 1.0)
+    sound = sound[: round(LONGEST_SECONDS * rate)]
+    sound = sound / max(float(np.abs(sound).max(initial=0)), 1.0)
     wanted = next((known for known in MP3_RATES if known >= rate), MP3_RATES[-1])
     if wanted != rate:
         import librosa
 
         sound, rate = librosa.resample(sound, orig_sr=rate, target_sr=wanted), wanted
-    return np.asarray(sound, np.float32), rate
+    sound = np.asarray(sound, np.float32)
+    picture, heard = (stem.with_name(stem.name + suffix) for suffix in (".png", ".mp3"))
+    write_audio(heard, sound[None], rate)
+    draw_sound(picture, sound, rate)
+    return {"picture": picture.name, "sound": heard.name, "heard": True}
 
 
-def _seen(
-    outputs: Outputs, fold: Predictions, modality: str, pair: int, case: Sequence[str]
-) -> npt.NDArray[np.uint8] | None:
-    condition = _condition(fold, modality, case)
+def _show_picture(stem: Path, outputs: Outputs, name: str, condition: str) -> dict[str, Any]:
+    """Write what is seen of a sample under a condition, each of its points a square."""
     if condition == MISSING:
-        return None
-    row = np.flatnonzero(outputs.ids == _sample(fold, modality, pair, condition))[0]
+        return {"picture": None, "sound": None, "heard": False}
     kept = CLEAN if condition == LYING else condition
-    return np.asarray(outputs.pictures[outputs.conditions.index(kept), row])
+    row = np.flatnonzero(outputs.ids == name)[0]
+    levels = np.asarray(outputs.pictures[outputs.conditions.index(kept), row])
+    picture = stem.with_name(stem.name + ".png")
+    with atomic_path(picture) as temporary:
+        Image.fromarray(levels.repeat(ENLARGED, 0).repeat(ENLARGED, 1)).save(temporary)
+    return {"picture": picture.name, "sound": None, "heard": False}
 
 
-def draw_pair(
-    path: Path,
-    heard: Mapping[str, tuple[Samples, int] | None],
-    seen: Mapping[str, npt.NDArray[np.uint8] | None],
-    order: Sequence[str],
-) -> None:
-    """Draw what is seen beside waveform and mel spectrogram (dB) of what is heard.
-
-    Parameters
-    ----------
-    heard : samples (n,) and rate in Hz by modality. seen : picture (r, c) of levels 0 to 255.
-        None is drawn as missing.
-    order : of the modalities.
-    """
-    ratios = [1.0 if name in seen else 2.1 for name in order]
-    with canvas(1.9 * sum(ratios), 2.9) as figure:
-        grid = figure.add_gridspec(2, len(order), width_ratios=ratios)
-        for place, name in enumerate(order):
-            if name in seen:
-                _draw_seen(figure.add_subplot(grid[:, place]), name, seen[name])
-            elif heard[name] is None:
-                _draw_seen(figure.add_subplot(grid[:, place]), name, None)
-            else:
-                cells = [figure.add_subplot(grid[row, place]) for row in range(2)]
-                _draw_heard(figure, cells, heard[name])
-        save_figure(figure, path, dpi=120)
-
-
-def _draw_seen(axes: Any, name: str, picture: npt.NDArray[np.uint8] | None) -> None:
-    axes.set_title(words(name), fontsize=8)
-    axes.set_xticks([])
-    axes.set_yticks([])
-    if picture is None:
-        axes.text(0.5, 0.5, "missing", ha="center", va="center", color=MUTED)
-        return
-    axes.imshow(picture, cmap="gray", vmin=0, vmax=255)
-
-
-def _draw_heard(figure: Any, cells: Sequence[Any], sound: Any) -> None:
-    samples, rate = sound
+def draw_sound(path: Path, samples: Samples, rate: int) -> None:
+    """Draw waveform and mel spectrogram (dB below the loudest) of samples (n,), rate in Hz."""
     n_fft = max(64, 2 ** round(math.log2(WINDOW * rate)))
     options = SpectraOptions(
-        sample_rate=rate, n_fft=n_fft, hop=max(1, n_fft // 4), bands=BANDS, fmin=20.0
+        sample_rate=rate, n_fft=n_fft, hop=max(1, n_fft // 8), bands=BANDS, fmin=20.0
     )
-    draw_waveform(cells[0], samples, rate)
-    image = draw_mel(cells[1], spectrum(samples, options), options)
-    cells[0].set_ylabel("amplitude")
-    cells[1].set_ylabel("Hz (mel)")
-    cells[1].set_xlabel("time (s)", fontsize=7)
-    bar = figure.colorbar(image, ax=cells[1], pad=0.01)
-    bar.set_label("dB", fontsize=7)
-    bar.ax.tick_params(labelsize=6.5)
-    for axes, title in zip(cells, ("waveform", "mel spectrogram"), strict=True):
-        axes.set_title(title, fontsize=8)
-        axes.set_xlim(0, max(len(samples), 2) / rate)
-        axes.tick_params(labelsize=6.5)
-        axes.yaxis.label.set_size(7)
+    with canvas(3.3, 2.5) as figure:
+        # fixed places: to find them takes as long as to draw
+        figure.set_layout_engine("none")
+        waves = figure.add_axes((0.15, 0.71, 0.71, 0.2))
+        levels = figure.add_axes((0.15, 0.16, 0.71, 0.39))
+        scale = figure.add_axes((0.88, 0.16, 0.025, 0.39))
+        draw_waveform(waves, samples, rate)
+        image = draw_mel(levels, spectrum(samples, options), options)
+        waves.set_ylabel("amplitude", fontsize=7)
+        levels.set_ylabel("Hz (mel)", fontsize=7)
+        levels.set_xlabel("time (s)", fontsize=7, labelpad=1)
+        figure.colorbar(image, cax=scale, ticks=[-80, -40, 0])
+        scale.set_title("dB", fontsize=7, fontweight="normal")
+        for axes, title in ((waves, "waveform"), (levels, "mel spectrogram")):
+            axes.set_title(title, fontsize=8, pad=3)
+            axes.set_xlim(0, max(len(samples), 2) / rate)
+        for axes in (waves, levels, scale):
+            axes.tick_params(labelsize=6.5, pad=2)
+        waves.set_yticks([0])
+        save_figure(figure, path, dpi=130)

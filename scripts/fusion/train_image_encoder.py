@@ -1,0 +1,24 @@
+"""Train the network of a fusion task that sees images."""
+
+from soundmill.log import job_log
+
+with job_log(snakemake.log[0]):
+    from pathlib import Path
+
+    from soundmill.fusion.image_training import train_image_encoder
+    from soundmill.fusion.options import ImageModality
+
+    files, output, params = snakemake.input, snakemake.output, snakemake.params
+    train_image_encoder(
+        files.images,
+        files.manifest,
+        files.task,
+        Path(output.model),
+        Path(output.training),
+        Path(output.curves),
+        Path(params.state),
+        ImageModality(**params.options),
+        seed=params.seed,
+        code=params.code,
+        threads=snakemake.threads,
+    )
