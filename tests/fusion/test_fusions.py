@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from soundmill.fusion.building import FUSIONS, Shapes, build_fusion
 from soundmill.fusion.examples import blame, calibrate, draw_examples
 from soundmill.fusion.fusion_network import Batch, Calibration
-from soundmill.fusion.gate import Gate
+from soundmill.fusion.gate import Gate, Trust
 from soundmill.fusion.intermediate import GatedUnits
 from soundmill.fusion.late import Mean, Product, Stacked, Weighted, class_shares
 from soundmill.fusion.options import FusionOptions, TrainingCases
@@ -126,12 +126,36 @@ def test_the_mean_is_of_calibrated_probabilities():
     torch.testing.assert_close(Mean(calibration())(batch)[0].exp(), own.mean(dim=1))
 
 
-def test_an_untrained_gate_is_the_product():
+def test_a_gate_without_doubt_is_the_product():
     batch, cal = draw_batch(), calibration()
-    logs, weights = Gate(cal, 8, 0.0).eval()(batch)
+    nothing = torch.zeros(12, 2)
+    logs, weights = Gate(cal, 8, 0.0).eval().weigh(batch, Trust(nothing, nothing - 60))
     torch.testing.assert_close(logs, Product(cal)(batch)[0])
-    expected = batch.present.float() / batch.present.sum(dim=1, keepdim=True)
-    torch.testing.assert_close(weights, expected)
+    assert (weights[~batch.present] == 0).all()
+    torch.testing.assert_close(weights.sum(dim=1), torch.ones(12))
+
+
+def test_the_one_that_is_doubted_is_outvoted_however_sure_it_is():
+    gate = Gate(Calibration(torch.ones(2), torch.full((2, CLASSES), 1 / CLASSES)), 8, 0.0).eval()
+    logits = torch.zeros(1, 2, CLASSES)
+    logits[0, 0, 0] = 1000.0  # beyond all measure
+    logits[0, 1, 1] = 8.0  # .999 or so
+    batch = Batch(torch.ones(1, 2, dtype=torch.bool), logits)
+    doubts = torch.tensor([0.2, 0.001]).logit()[None]
+    logs, weights = gate.weigh(batch, Trust(torch.zeros(1, 2), doubts))
+    assert logs.argmax() == 1
+    # what the doubt leaves of the first: its class against any other
+    left = np.log((0.8 * CLASSES + 0.2) / 0.2)
+    assert logs[0, 0] - logs[0, 2] == pytest.approx(left, rel=1e-4)
+    assert weights[0, 1] > weights[0, 0] > 0
+    assert gate.weigh(batch, Trust(torch.zeros(1, 2), doubts.flip(1)))[0].argmax() == 0
+
+
+def test_one_that_says_nothing_has_no_weight():
+    gate = Gate(Calibration(torch.ones(2), torch.full((2, CLASSES), 1 / CLASSES)), 8, 0.0).eval()
+    logits = torch.zeros(1, 2, CLASSES)
+    logits[0, 1, 2] = 5.0
+    assert gate(Batch(torch.ones(1, 2, dtype=torch.bool), logits))[1][0, 1] > 0.999
 
 
 @given(st.permutations(range(CLASSES)), st.integers(0, 5))

@@ -4,6 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from soundmill.classification.task import TEST, read_task
 from soundmill.fusion.image_samples import read_image_samples
 
@@ -38,7 +41,6 @@ def take_examples(
     return [dict(zip(modalities, example, strict=True)) for example in together]
 
 
-def _spread(rows: Sequence[Any], count: int) -> list[Any]:
+def _spread(rows: npt.NDArray[np.intp], count: int) -> list[Any]:
     """Return so many of some rows, from all over them."""
-    step = max(len(rows) // count, 1)
-    return list(rows[::step][:count])
+    return list(rows[:: max(len(rows) // count, 1)][:count])

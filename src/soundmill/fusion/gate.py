@@ -1,14 +1,18 @@
-"""The reliability gate: a product of probabilities whose weights depend on how each modality looks.
+"""The reliability gate: each modality is believed as far as it looks reliable in this very case.
 
-The decision is log prior + sum over modalities of a_m(case) * (log p_m - log prior_m). In other
-words the weights are a softmax over the modalities that are there of scores s_m = log a_m, and
-their common scale is the sum of the a_m. A small network finds the scores from what tells how
-reliable a modality is, whatever class it speaks for: the sorted probabilities, entropy, energy,
-and how far the others agree. With scores of 0 it is the product of calibrated probabilities, which
-it starts from and is drawn to.
+A small network looks at what tells how reliable a modality is, whatever class it speaks for: the
+sorted probabilities, entropy, energy, and how far the others agree. It gives each modality two
+numbers. An exponent a sharpens or flattens its calibrated probabilities; a doubt e is the chance
+that it says nothing of this pair at all, being noise or a lie. What is left of its evidence,
+
+    log((1 - e) * q / prior + e),    q proportional to p^a,
+
+is bounded by the doubt: however sure a modality is, others can outvote it (the discounting of
+Shafer, "A mathematical theory of evidence", 1976, section 11.4, in Bayes' rule). The evidence is
+added up as in a product, from which the gate starts, with a slight doubt.
 """
 
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -26,10 +30,21 @@ FLOOR = 1e-4
 """Probability that features do not look below."""
 WIDEST = 4.0
 """Standard deviations from the mean that features go, at most: beyond is as unusual as it gets."""
-STRONGEST = 2.0
-"""Largest score: an exponent of about 7 sharpens, more would shout down."""
-WEAKEST = 6.0
-"""Least score, negative: an exponent of 0.002 is as good as silence."""
+STRONGEST, WEAKEST = 2.0, -6.0
+"""Logarithms of the largest exponent, about 7, and of the least, which is as good as silence."""
+DOUBT = -3.0
+"""Log odds of the doubt it starts from and is drawn to: 5 %."""
+LEAST = 1e-4
+"""Nats of evidence added to each modality, so that shares are defined where none says anything."""
+DOUBT_PULL = 0.1
+"""How strongly doubts are drawn to it, beside exponents to 1."""
+
+
+class Trust(NamedTuple):
+    """Of each modality (b, m): logarithm of the exponent, log odds of the doubt."""
+
+    exponent: Tensor
+    doubt: Tensor
 
 
 class Gate(Fusion):
@@ -57,30 +72,43 @@ class Gate(Fusion):
         self.network = nn.Sequential(
             nn.Linear(size + modalities, width), nn.SiLU(), nn.Dropout(dropout),
             nn.Linear(width, width), nn.SiLU(), nn.Dropout(dropout),
-            nn.Linear(width, modalities),
+            nn.Linear(width, 2 * modalities),
         )  # fmt: skip
         last = self.network[-1]
         assert isinstance(last, nn.Linear)
         nn.init.zeros_(last.weight)
         nn.init.zeros_(last.bias)
+        with torch.no_grad():
+            last.bias[modalities:] = DOUBT
 
     def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Return log probabilities (b, c) and the weights (b, m)."""
-        return self.weigh(batch, self.scores(batch))
+        """Return log probabilities (b, c) and the weights (b, m).
 
-    def weigh(self, batch: Batch, scores: Tensor) -> tuple[Tensor, Tensor]:
-        """Return log probabilities (b, c) and weights (b, m) by scores (b, m)."""
-        strength = scores.exp() * batch.present
-        evidence = (strength[..., None] * self.calibration.evidence(batch)).sum(dim=1)
-        return self.calibration.decide(evidence), strength / strength.sum(dim=1, keepdim=True)
+        A weight is a modality's share of the evidence: of the nats between the class it speaks for
+        most and the one it speaks for least.
+        """
+        return self.weigh(batch, self.trust(batch))
 
-    def scores(self, batch: Batch) -> Tensor:
-        """Return the score of each modality (b, m); 0 is that of a plain product."""
+    def weigh(self, batch: Batch, trust: Trust) -> tuple[Tensor, Tensor]:
+        """Return log probabilities (b, c) and weights (b, m) by how far modalities are trusted."""
+        priors = self.calibration.log_priors
+        sharpened = trust.exponent.exp()[..., None] * self.calibration.evidence(batch)
+        said = functional.log_softmax(sharpened + priors, dim=2) - priors
+        sure = functional.logsigmoid(-trust.doubt)[..., None] + said
+        doubted = functional.logsigmoid(trust.doubt)[..., None].expand_as(said)
+        evidence = torch.logaddexp(sure, doubted) * batch.present[..., None]
+        loud = (evidence.amax(dim=2) - evidence.amin(dim=2) + LEAST) * batch.present
+        decided = self.calibration.decide(evidence.sum(dim=1))
+        return decided, loud / loud.sum(dim=1, keepdim=True)
+
+    def trust(self, batch: Batch) -> Trust:
+        """Return how far each modality is trusted."""
         features, known = self.features(batch)
         shown = ((features - self.centre) / self.spread).clamp(-WIDEST, WIDEST)
         there = batch.present.float()
         found = self.network(torch.cat([torch.where(known, shown, 0.0), there - 1], dim=1))
-        return found.clamp(-WEAKEST, STRONGEST)
+        exponent, doubt = found.chunk(2, dim=1)
+        return Trust(exponent.clamp(WEAKEST, STRONGEST), doubt)
 
     def features(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Return what tells reliability (b, f), and whether it is known (b, f).
@@ -129,8 +157,9 @@ class Gate(Fusion):
         self.spread.copy_(square.sqrt().clamp_min(1e-3))
 
     def loss(self, batch: Batch, targets: Tensor, pull: float) -> Tensor:
-        """Return the negative log-likelihood, plus ``pull`` times the mean squared score."""
-        scores = self.scores(batch)
+        """Return the negative log-likelihood, plus ``pull`` times the distance from the start."""
+        trust = self.trust(batch)
         there = batch.present.float()
-        away = (scores**2 * there).sum() / there.sum()
-        return functional.nll_loss(self.weigh(batch, scores)[0], targets) + pull * away
+        away = trust.exponent**2 + DOUBT_PULL * (trust.doubt - DOUBT) ** 2
+        cost = pull * (away * there).sum() / there.sum()
+        return functional.nll_loss(self.weigh(batch, trust)[0], targets) + cost
