@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from soundmill.fusion.clusters import Clusters
-from soundmill.fusion.conditions import CLEAN, LYING, MISSING
+from soundmill.fusion.conditions import CLEAN, LYING, LYING, MISSING
 from soundmill.fusion.named_cases import case_key
 from soundmill.fusion.predictions import ALONE, alone_name
 from soundmill.fusion.tallies import Pooled, Tally
@@ -118,7 +118,8 @@ def checks(
     """Return what one may ask of the fusion in use in each named case, and whether it holds.
 
     Not below the better modality alone; where one lies, is missing or is noise, at most `TOLERANCE`
-    below the best of the clean ones.
+    below the best of the clean ones. Nothing is asked where the most reliable one lies: of two that
+    are sure and contradict each other, who is believed is the one that errs less otherwise.
 
     Parameters
     ----------
@@ -130,6 +131,8 @@ def checks(
     """
     places = {case_key(case): number for number, case in enumerate(pooled.cases)}
     rows: list[Json] = []
+    all_clean = tallies[places[case_key((CLEAN,) * len(pooled.modalities))]]
+    most_reliable = _ranked(pooled, all_clean)[0]
     for name, key in named.items():
         case, found = pooled.cases[places[key]], tallies[places[key]]
         reached = _accuracy(found[use], clusters)
@@ -137,7 +140,7 @@ def checks(
                  if condition == CLEAN]  # fmt: skip
         absent = any(name.endswith(words) for words in ("lying", "missing", "pure noise"))
         trusted = [m for m in _ranked(pooled, found) if m in clean or not absent]
-        if trusted:
+        if trusted and case[pooled.modalities.index(most_reliable)] != LYING:
             least = _accuracy(found[alone_name(trusted[0])], clusters)
             loss = TOLERANCE if absent else 0.0
             rule = f"not below {alone_name(trusted[0])}" + (f" minus {loss:g}" if loss else "")

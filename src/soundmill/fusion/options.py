@@ -107,7 +107,7 @@ class TrainingCases(Options):
     """Chance that a modality is damaged, each damage alike."""
     missing: float = Field(0.1, ge=0, lt=1)
     """Chance that a modality is missing; never all of them."""
-    lying: float = Field(0.2, ge=0, lt=1)
+    lying: float = Field(0.15, ge=0, lt=1)
     """Chance that one modality is a sample of another class than the pair's; each as often as it
     errs on clean validation samples, relative to the others. More makes the gate surer of the more
     reliable one where they contradict each other, and less apt to combine damaged ones."""
