@@ -5,8 +5,8 @@ from soundmill.log import job_log
 with job_log(snakemake.log[0]):
     from pathlib import Path
 
+    from soundmill.fusion.image_options import ImageModality
     from soundmill.fusion.image_training import train_image_encoder
-    from soundmill.fusion.options import ImageModality
 
     files, output, params = snakemake.input, snakemake.output, snakemake.params
     train_image_encoder(

@@ -6,7 +6,7 @@ with job_log(snakemake.log[0]):
     from pathlib import Path
 
     from soundmill.classification.network_files import pair_buckets
-    from soundmill.fusion.options import PracticalOptions
+    from soundmill.fusion.practical_options import PracticalOptions
     from soundmill.fusion.practical_training import train_practical
 
     files, output, params = snakemake.input, snakemake.output, snakemake.params

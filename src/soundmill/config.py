@@ -11,7 +11,8 @@ from soundmill.corpus.image_options import ImageCorpusOptions
 from soundmill.corpus.options import CorpusOptions
 from soundmill.features.descriptor_options import DescriptorOptions
 from soundmill.features.spectra_options import SpectraOptions
-from soundmill.fusion.options import FusionTaskOptions, ImageModality
+from soundmill.fusion.image_options import ImageModality
+from soundmill.fusion.options import FusionTaskOptions
 from soundmill.music.evaluation_options import EvaluationOptions
 from soundmill.music.generation_options import GenerationOptions
 from soundmill.music.network_options import NetworkOptions, TrainingOptions

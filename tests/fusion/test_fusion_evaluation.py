@@ -128,9 +128,11 @@ def test_answers_and_checks_follow_the_figures(judged):
     checks = {(row["name"], row["rule"]): row for row in data["checks"]}
     assert checks["both clean", "at least 0.9"]["holds"]
     assert not checks["image damaged", "at least 1.01"]["holds"]
-    lying = checks["image lying", "not below audio alone minus 0.01"]
-    alone = case_of(data, "clean/lying")["accuracy"]["audio alone"]["value"]
+    lying = checks["audio lying", "not below image alone minus 0.01"]
+    alone = case_of(data, "lying/clean")["accuracy"]["image alone"]["value"]
     assert lying["wanted"] == pytest.approx(alone - 0.01, abs=1e-6)
+    # nothing in two sure modalities tells which one lies: the more reliable one is believed
+    assert not any(name == "image lying" for name, _ in checks)
 
 
 def test_lies_are_told_by_disagreement(judged):

@@ -9,7 +9,7 @@ from sklearn.decomposition import PCA
 
 from soundmill.errors import InputError
 from soundmill.fusion.image_damages import Damages, leading
-from soundmill.fusion.options import ImageDamage
+from soundmill.fusion.image_options import ImageDamage
 
 IMAGES, _ = shapes(120)
 IDS = [f"i{n}" for n in range(len(IMAGES))]

@@ -7,8 +7,8 @@ from soundmill.errors import InputError
 from soundmill.features.spectra_store import SpectraStore
 from soundmill.files import read_json
 from soundmill.fusion import practical_training
-from soundmill.fusion.options import PracticalOptions
 from soundmill.fusion.practical_network import PracticalCNN, fit_length
+from soundmill.fusion.practical_options import PracticalOptions
 from soundmill.fusion.practical_training import Sounds, make_splits, train_practical
 from soundmill.status import read_table, write_table
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from soundmill.classification.task import Task, write_task
 from soundmill.fusion.image_encoder_options import ImageEncoderOptions
-from soundmill.fusion.options import ImageModality
+from soundmill.fusion.image_options import ImageModality
 from soundmill.status import write_table
 
 SIZE = 12

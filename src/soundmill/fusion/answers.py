@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from soundmill.fusion.clusters import Clusters
-from soundmill.fusion.conditions import CLEAN, LYING, LYING, MISSING
+from soundmill.fusion.conditions import CLEAN, LYING, MISSING
 from soundmill.fusion.named_cases import case_key
 from soundmill.fusion.predictions import ALONE, alone_name
 from soundmill.fusion.tallies import Pooled, Tally

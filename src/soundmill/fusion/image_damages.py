@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from soundmill.errors import InputError
-from soundmill.fusion.options import ImageDamage
+from soundmill.fusion.image_options import ImageDamage
 from soundmill.seeds import derive
 
 Images = npt.NDArray[np.uint8]

@@ -24,7 +24,7 @@ from soundmill.fusion.encoded import Encoded, resize_picture
 from soundmill.fusion.image_damages import Damages, Images
 from soundmill.fusion.image_encoder_options import ImageEncoderOptions
 from soundmill.fusion.image_network import ImageEncoder
-from soundmill.fusion.options import ImageDamage
+from soundmill.fusion.image_options import ImageDamage
 
 FORMAT = "soundmill.image_encoder"
 BASIS = ("mean", "components", "shares")

@@ -20,8 +20,8 @@ from soundmill.fusion.image_damages import Damages
 from soundmill.fusion.image_encoder_options import ImageEncoderOptions
 from soundmill.fusion.image_model import save_image_model
 from soundmill.fusion.image_network import ImageEncoder
+from soundmill.fusion.image_options import ImageModality
 from soundmill.fusion.image_samples import ImageSamples, read_image_samples
-from soundmill.fusion.options import ImageModality
 from soundmill.seeds import derive
 from soundmill.status import write_table
 from soundmill.training import Keeper, fit, open_state

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from soundmill.classification.layout import ALL, Layout
-from soundmill.fusion.options import FusionTaskOptions, ImageModality, SoundModality
+from soundmill.fusion.image_options import ImageModality
+from soundmill.fusion.options import FusionTaskOptions, SoundModality
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 
 from soundmill.fusion.conditions import CLEAN, LYING, MISSING, Case
-from soundmill.fusion.options import FusionTaskOptions, ImageModality
+from soundmill.fusion.image_options import ImageModality
+from soundmill.fusion.options import FusionTaskOptions
 
 SEPARATOR = "/"
 PURE_NOISE = 0.99

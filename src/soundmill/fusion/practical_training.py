@@ -21,8 +21,8 @@ from soundmill.errors import InputError
 from soundmill.features.spectra_store import SpectraStore
 from soundmill.files import atomic_path, sha256_file, write_json
 from soundmill.fusion.encoder_learning import Rows, epoch_loader, steps_of
-from soundmill.fusion.options import PracticalOptions
 from soundmill.fusion.practical_network import PracticalCNN, fit_length
+from soundmill.fusion.practical_options import PracticalOptions
 from soundmill.log import logger
 from soundmill.seeds import derive
 from soundmill.status import write_table
