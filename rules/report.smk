@@ -297,7 +297,7 @@ rule report_fusion:
     benchmark:
         "benchmarks/fusion/{fusion}/report_fusion.tsv"
     conda:
-        "../envs/report.yaml"
+        "../envs/fusion.yaml"
     resources:
         mem_mb=megabytes(2000),
         runtime=minutes(30),
@@ -385,6 +385,7 @@ rule tabulate_costs:
         },
         stages=STAGES,
         tasks=list(TASKS),
+        fusions=list(FUSIONS),
         soundscapes={
             name: f"results/soundscapes/{name}/generated/pieces.csv"
             for name in CONFIG.soundscapes
@@ -406,6 +407,8 @@ rule write_listening_page:
         [f"{task.folder}/evaluation.json" for task in TASKS.values()],
         [f"{task.folder}/report" for task in TASKS.values()],
         results_of_soundscapes("evaluation.json", "report"),
+        [f"{task.folder}/evaluation.json" for task in FUSIONS.values()],
+        [f"{task.folder}/report" for task in FUSIONS.values()],
         costs="results/costs.csv",
     output:
         page="results/index.html",
@@ -424,6 +427,7 @@ rule write_listening_page:
         models=model_places(),
         tasks=list(TASKS),
         soundscapes=list(CONFIG.soundscapes),
+        fusions=list(FUSIONS),
     message:
         "writing the listening page"
     script:

@@ -13,5 +13,6 @@ with job_log(snakemake.log[0]):
         pieces=snakemake.params.pieces,
         stages=snakemake.params.stages,
         tasks=snakemake.params.tasks,
+        fusions=snakemake.params.fusions,
         soundscapes=snakemake.params.soundscapes,
     )

@@ -22,6 +22,11 @@ with job_log(snakemake.log[0]):
             for folder in [Path("results/classification")]
             for name in snakemake.params.tasks
         ],
+        fusions=[
+            TaskResults(name, folder / name / "evaluation.json", folder / name / "report")
+            for folder in [Path("results/fusion")]
+            for name in snakemake.params.fusions
+        ],
         soundscapes=[
             SoundscapeResults(name, folder / name / "evaluation.json", folder / name / "report")
             for folder in [Path("results/soundscapes")]

@@ -117,7 +117,7 @@ def imported_packages(script):
             elif isinstance(node, ast.ImportFrom):
                 roots.add(node.module.split(".")[0])
     roots -= {"soundmill", *sys.stdlib_module_names}
-    named = {"google": "protobuf", "yaml": "pyyaml", "sklearn": "scikit-learn"}
+    named = {"google": "protobuf", "yaml": "pyyaml", "sklearn": "scikit-learn", "PIL": "pillow"}
     return {named.get(root, root.replace("_", "-")) for root in roots}
 
 

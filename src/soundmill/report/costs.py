@@ -11,12 +11,13 @@ from soundmill.report.results import read_columns, read_corpus, read_pieces
 from soundmill.status import read_table, write_table
 
 AUDIO_STAGES = (
-    "compose_ambient", "compose_songs", "compose_soundscapes", "decode_recordings",
-    "transcribe_recordings", "generate_music", "render_music", "generate_soundscapes",
+    "compose_ambient", "compose_songs", "compose_soundscapes", "compose_digits",
+    "decode_recordings", "transcribe_recordings", "generate_music", "render_music",
+    "generate_soundscapes",
 )  # fmt: skip
 """Rules that go through all the sound of a corpus or model: these have a real-time factor."""
 
-LINES = ("music", "soundscapes", "classification")
+LINES = ("music", "soundscapes", "classification", "fusion")
 """Lines whose benchmarks lie in a folder of the line; the others lie in that of their corpus."""
 
 COLUMNS = (
@@ -53,6 +54,7 @@ def tabulate_costs(
     pieces: Mapping[str, str],
     stages: Sequence[str],
     tasks: Sequence[str] = (),
+    fusions: Sequence[str] = (),
     soundscapes: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
     """Add up the benchmark files and write a page and a CSV, one row a rule and subject.
@@ -61,12 +63,13 @@ def tabulate_costs(
     ----------
     benchmarks : folder of ``<corpus>/<rule>/[<variant>/]<bucket>.tsv`` and
         ``music/<model>/<rule>.tsv``, ``soundscapes/<model>/<rule>.tsv`` and
-        ``classification/<task>/<rule>[/<learner>[/<fold>]].tsv``.
+        ``classification/<task>/<rule>[/<learner>[/<fold>]].tsv``,
+        ``fusion/<task>/<rule>[/<modality>][/<fold>].tsv``.
     manifests : ``manifest.csv`` by corpus; pieces, soundscapes : ``pieces.csv`` by music model and
         by soundscape model. They give the seconds of sound behind the real-time factors.
     stages : names of the rules in the order to show them; others are left out (left-overs of
         an earlier version of the pipeline).
-    tasks : names of the classification tasks, after which their benchmarks are looked for.
+    tasks, fusions : names of the tasks of these lines, after which benchmarks are looked for.
     """
     audio = {name: read_corpus(path).seconds for name, path in manifests.items()}
     for model, path in pieces.items():
@@ -74,6 +77,7 @@ def tabulate_costs(
     for model, path in soundscapes.items():
         audio[f"soundscapes/{model}"] = sum(float(row["seconds"]) for row in read_table(path))
     subjects = {*audio, *(f"classification/{task}" for task in tasks)}
+    subjects |= {f"fusion/{task}" for task in fusions}
     costs = [cost for cost in add_up(Path(benchmarks)) if cost.subject in subjects]
     costs = [cost for cost in costs if cost.rule in stages]
     costs.sort(key=lambda cost: (LINES.index(cost.subject.partition("/")[0])

@@ -57,7 +57,7 @@ def find_results(
 
 @dataclass(frozen=True)
 class TaskResults:
-    """Where the results of a classification task lie: its evaluation, the folder of its page."""
+    """Where the results of a task (classification, fusion) lie: evaluation, folder of its page."""
 
     name: str
     evaluation: Path
@@ -111,6 +111,7 @@ def write_listening_page(
     costs: str | os.PathLike[str],
     tasks: Sequence[TaskResults] = (),
     soundscapes: Sequence[SoundscapeResults] = (),
+    fusions: Sequence[TaskResults] = (),
     report: str = "report.zip",
 ) -> None:
     """Write the page and the folder of its sounds and pictures, beside each other.
@@ -120,6 +121,7 @@ def write_listening_page(
     models : the models in the order to show them.
     tasks : classification tasks; the page links to theirs.
     soundscapes : soundscape models; the page plays their pieces and links to theirs.
+    fusions : tasks that several modalities decide together; the page links to theirs.
     page, folder : ``results/index.html`` and ``results/listen``: the page names files in the
         folder relative to itself, so that both can be moved or sent together.
     costs : the CSV that `soundmill.report.costs.tabulate_costs` wrote.
@@ -141,6 +143,7 @@ def write_listening_page(
         recordings=_count_recordings(models, chapters, soundscapes),
         soundscapes=[_soundscape(model, page.parent, folder) for model in soundscapes],
         tasks=[_decision(task, page.parent) for task in tasks],
+        fusions=[_fusion(task, page.parent) for task in fusions],
         report=report,
     )
 
@@ -161,6 +164,21 @@ def _decision(task: TaskResults, home: Path) -> dict[str, Any]:
         "kind": data["kind"],
         "classes": len(data["classes"]),
         "bars": bars(rows, full=1.0 if bounded else None),
+    }
+
+
+def _fusion(task: TaskResults, home: Path) -> dict[str, Any]:
+    """Return what the page says of a fusion: how right it is beside each modality alone."""
+    data = read_json(task.evaluation)
+    case = next(iter(data["named"]))
+    accuracy = next(c["accuracy"] for c in data["cases"] if c["key"] == data["named"][case])
+    shown = [data["use"], *(f"{name} alone" for name in data["modalities"])]
+    return {
+        "name": task.name,
+        "page": (task.report.relative_to(home) / "index.html").as_posix(),
+        "case": case,
+        "pairs": data["pairs"],
+        "bars": bars([(name, read_measure(accuracy[name])) for name in shown], full=1.0),
     }
 
 
