@@ -1,5 +1,7 @@
-"""soundmill: a folder of recordings becomes new music. Targets: all, corpora,
-transcripts, music, features, soundscapes, classification, fusion."""
+"""soundmill: recordings become music, soundscapes, classifiers; sound and image decide together.
+
+Targets: all, corpora, transcripts, music, features, soundscapes, classification, fusion.
+"""
 
 import os
 from pathlib import Path

@@ -286,7 +286,7 @@ rule train_practical:
         runtime=minutes(240),
     params:
         code=code("fusion/train_practical"),
-        options=of_fusion(lambda task: plain(task.options.practical)),
+        options=of_fusion(lambda task: plain(task.options.practical_cnn)),
         frame_rate=of_fusion(
             lambda task: CONFIG.spectra[task.heard.options.spectra].frames_per_second
         ),

@@ -362,7 +362,7 @@ rule tabulate_costs:
     output:
         page=report(
             "results/costs.html",
-            category="7. Cost",
+            category="8. Cost",
             labels={"shows": "time, memory, speed"},
             caption="../report/costs.rst",
         ),

@@ -76,7 +76,7 @@ def test_shipped_configurations_are_valid():
 
 def test_configurations_in_the_readme_are_valid():
     blocks = re.findall(r"```yaml\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
-    assert len(blocks) == 4
+    assert len(blocks) == 5
     for block in blocks:
         load_config(yaml.safe_load(block))
 

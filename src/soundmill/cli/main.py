@@ -1,4 +1,4 @@
-"""`soundmill transcribe`, `generate`, `render`, `soundscape`, `classify`, `inspect`."""
+"""`soundmill transcribe`, `generate`, `render`, `soundscape`, `classify`, `digits`, `inspect`."""
 
 import sys
 import warnings

@@ -111,7 +111,7 @@ class FusionLayout:
 
     def practical(self, ending: str = ".json") -> list[str]:
         """Return a result of the practical's network, where it is asked for."""
-        return [f"{self.folder}/practical{ending}"] if self.options.practical else []
+        return [f"{self.folder}/practical{ending}"] if self.options.practical_cnn else []
 
     def encoder_curves(self) -> list[str]:
         """Return the learning curves of the networks that see."""
@@ -163,7 +163,7 @@ class FusionLayout:
     def learned(self) -> dict[str, Any]:
         """Return the options that decide what fusions learn: not those of encoders and pages."""
         options = self.options.model_dump(mode="json")
-        for name in ("evaluation", "practical"):
+        for name in ("evaluation", "practical_cnn"):
             del options[name]
         for modality in options["modalities"].values():
             modality.pop("encoder", None)

@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from soundmill.errors import InputError
 from soundmill.files import write_json
 from soundmill.fusion.building import FUSIONS, Shapes, build_fusion
 from soundmill.fusion.conditions import all_cases
@@ -161,16 +160,9 @@ def learn_final(
     Raises
     ------
     InputError
-        when ``options.use`` is a fusion that needs the features of one fold's encoders, which
-        another fold's do not share; otherwise as `learn_fusions`.
+        as `learn_fusions`.
     """
     chosen = options.fusions[options.use]
-    if FUSIONS[chosen.kind].learning == "train":
-        raise InputError(
-            f"use: the fusion {options.use!r} is of kind {chosen.kind}, which is bound to the "
-            "encoders of one fold; use one that decides from probabilities: gate, product, "
-            "weighted, stacked or mean"
-        )
     if threads is not None:
         torch.set_num_threads(threads)
     folds = [_read(each) for each in outputs]

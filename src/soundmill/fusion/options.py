@@ -32,6 +32,9 @@ FusionKind = Literal[
     "early", "gate",
 ]  # fmt: skip
 
+LATE: tuple[FusionKind, ...] = ("mean", "product", "weighted", "stacked", "gate")
+"""Kinds that decide from probabilities, and so can follow any encoders."""
+
 
 class FusionOptions(Options):
     """One way to decide together."""
@@ -67,10 +70,10 @@ class TrainingCases(Options):
     """Chance that a modality is damaged, each damage alike."""
     missing: float = Field(0.1, ge=0, lt=1)
     """Chance that a modality is missing; never all of them."""
-    lying: float = Field(0.15, ge=0, lt=1)
-    """Chance that one modality is a sample of another class than the pair's; each as often as it
-    errs on clean validation samples, relative to the others. More makes the gate surer of the more
-    reliable one where they contradict each other, and less apt to combine damaged ones."""
+    lying: float = Field(0.2, ge=0, lt=1)
+    """Chance that one modality is a sample of another class than the pair's, and nothing else is
+    wrong; each as often as it errs on clean validation samples, relative to the others. More makes
+    the gate surer of the more reliable one where they contradict each other."""
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
@@ -83,7 +86,8 @@ class PairOptions(Options):
     """How samples of different modalities become one example."""
 
     learning: int = Field(8, ge=1, le=1000)
-    """Pairings of each recording in one pass of learning, drawn anew each pass."""
+    """Pairings of each recording in one pass of learning, drawn anew each pass; fewer for fusions
+    that learn from embeddings or inputs, whose training part is larger."""
     test: int = Field(4, ge=1, le=100)
     """Pairings of each test recording, the same for all fusions and cases."""
 
@@ -106,7 +110,7 @@ class FusionTaskOptions(Options):
     modalities: dict[Name, Modality] = Field(min_length=2)
     """By name. The first must be a sound: the folds are those of its task."""
     fusions: dict[Name, FusionOptions] = Field(default_factory=default_fusions, min_length=1)
-    """Ways to decide together, by name; default all."""
+    """Ways to decide together, by name; default all (`early` where there are two modalities)."""
     use: str = "gate"
     """The fusion that `soundmill digits` and the export use."""
     seeds: int = Field(3, ge=1, le=20)
@@ -115,7 +119,7 @@ class FusionTaskOptions(Options):
     """What a fusion meets while it learns."""
     pairs: PairOptions = PairOptions()
     """How samples are paired."""
-    practical: PracticalOptions | None = None
+    practical_cnn: PracticalOptions | None = None
     """Also train the network of the practical on the first modality; default no."""
     evaluation: FusionEvaluation = FusionEvaluation()
     """How fusions are compared."""
@@ -126,7 +130,12 @@ class FusionTaskOptions(Options):
     @classmethod
     def _kinds_by_name(cls, raw: Any) -> Any:
         """A fusion named like a kind is of that kind."""
-        if not isinstance(raw, dict) or not isinstance(raw.get("fusions"), dict):
+        if not isinstance(raw, dict):
+            return raw
+        modalities = raw.get("modalities")
+        if "fusions" not in raw and isinstance(modalities, dict) and len(modalities) > 2:
+            return {**raw, "fusions": {n: f for n, f in default_fusions().items() if n != "early"}}
+        if not isinstance(raw.get("fusions"), dict):
             return raw
         kinds = FusionKind.__args__  # type: ignore[attr-defined]
         named = {
@@ -145,6 +154,12 @@ class FusionTaskOptions(Options):
         if self.use not in self.fusions:
             known = ", ".join(self.fusions)
             raise ValueError(f"use: there is no fusion {self.use!r}, only {known}")
+        kind = self.fusions[self.use].kind
+        if kind not in LATE:
+            raise ValueError(
+                f"use: {self.use!r} is of kind {kind}, which is bound to the "
+                f"encoders of one fold; use one of kind {', '.join(LATE)}"
+            )
         early = [name for name, fusion in self.fusions.items() if fusion.kind == "early"]
         if early and len(self.modalities) > 2:
             raise ValueError(f"fusions.{early[0]}: early fusion is for two modalities")

@@ -154,8 +154,9 @@ def draw_cases(
     ----------
     damages : number of damages of each modality.
     liars : (m,) how often the one that lies is each modality, relative; default all alike.
-    cases : chances. Each modality is damaged or missing by itself, never are all missing; at most
-        one lies, whatever else happened to it, and only where another one is there.
+    cases : chances. Each modality is damaged or missing by itself, never are all missing. Where
+        one lies nothing else is wrong: beside a damaged modality nothing could tell a lie, and
+        to learn from such pairs would only teach distrust of whoever is sure.
     """
     random = default_rng(seed)
     shape = pairs.rows.shape
@@ -167,8 +168,9 @@ def draw_cases(
     kind = np.stack([random.integers(0, max(1, n), shape[0]) + (n > 0) for n in damages], axis=1)
     share = np.ones(shape[1]) if liars is None else np.asarray(liars, float)
     liar = np.asarray(random.choice(shape[1], shape[0], p=share / share.sum()))
-    lies = (random.random(shape[0]) < cases.lying) & ((~missing).sum(axis=1) > 1)
-    lying = (np.arange(shape[1]) == liar[:, None]) & lies[:, None] & ~missing
+    lies = random.random(shape[0]) < cases.lying
+    lying = (np.arange(shape[1]) == liar[:, None]) & lies[:, None]
+    missing, damaged = missing & ~lies[:, None], damaged & ~lies[:, None]
     return Draw(
         rows=np.where(lying, pairs.lying, pairs.rows),
         conditions=np.where(damaged & ~missing, kind, 0),
