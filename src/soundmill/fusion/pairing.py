@@ -168,9 +168,9 @@ def draw_cases(
     kind = np.stack([random.integers(0, max(1, n), shape[0]) + (n > 0) for n in damages], axis=1)
     share = np.ones(shape[1]) if liars is None else np.asarray(liars, float)
     liar = np.asarray(random.choice(shape[1], shape[0], p=share / share.sum()))
-    lies = random.random(shape[0]) < cases.lying
-    lying = (np.arange(shape[1]) == liar[:, None]) & lies[:, None]
-    missing, damaged = missing & ~lies[:, None], damaged & ~lies[:, None]
+    lies = np.asarray(random.random(shape[0]) < cases.lying)[:, None]
+    lying = (np.arange(shape[1]) == liar[:, None]) & lies
+    missing, damaged = missing & ~lies, damaged & ~lies
     return Draw(
         rows=np.where(lying, pairs.lying, pairs.rows),
         conditions=np.where(damaged & ~missing, kind, 0),
