@@ -5,6 +5,7 @@ import json
 import os
 import re
 import shutil
+from contextlib import ExitStack
 
 import numpy as np
 import pytest
@@ -241,22 +242,26 @@ def test_a_second_run_a_touch_and_a_comment_rerun_nothing(finished):
 
 
 @pytest.mark.parametrize(
-    ("module", "rules"),
+    ("modules", "rules"),
     [
-        ("fusion/image_damages", SEEN),
-        ("fusion/image_encoding", {"encode_images", *FUSED}),
-        ("fusion/sound_encoding", HEARD),
-        ("fusion/gate", FUSED),
-        ("fusion/user_image", USED),
-        ("fusion/export_graph", {"export_fusion"}),
-        ("fusion/evaluation", JUDGED),
-        ("fusion/practical_network", PRACTICAL),
-        ("report/fusion_page", SHOWN),
+        (["fusion/image_damages"], SEEN),
+        (["fusion/image_encoding"], {"encode_images", *FUSED}),
+        (["fusion/sound_encoding"], HEARD),
+        (["fusion/gate"], FUSED),
+        (["fusion/evaluation"], JUDGED),
+        # two at once where neither's rules are among the other's
+        (["fusion/user_image", "fusion/practical_network"], USED | PRACTICAL),
+        (["fusion/export_graph", "report/fusion_page"], {"export_fusion", *SHOWN}),
     ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_a_changed_function_reruns_what_can_reach_it(finished, module, rules):
-    path = finished.folder / f"src/soundmill/{module}.py"
-    with edited(path, lambda text: text + b"\n\ndef added():\n    return 1\n"):
+def test_a_changed_function_reruns_what_can_reach_it(finished, modules, rules):
+    with ExitStack() as stack:
+        for name in modules:
+            path = finished.folder / f"src/soundmill/{name}.py"
+            stack.enter_context(
+                edited(path, lambda text: text + b"\n\ndef added():\n    return 1\n")
+            )
         assert set(planned(finished)) == rules
 
 
