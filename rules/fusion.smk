@@ -47,6 +47,7 @@ rule train_image_encoder:
             lambda task, name: f"results/{task.image(name).images}/manifest.csv"
         ),
         task="results/fusion/{fusion}/modalities/{modality}/task",
+        tasks=of_fusion(lambda task: [task.task_of(n) for n in task.options.modalities]),
     output:
         model=directory("results/fusion/{fusion}/modalities/{modality}/model"),
         training="results/fusion/{fusion}/modalities/{modality}/training.json",
@@ -66,6 +67,7 @@ rule train_image_encoder:
     params:
         code=code("fusion/train_image_encoder"),
         options=of_modality(lambda task, name: task.seen(name)),
+        modalities=of_fusion(lambda task: list(task.options.modalities)),
         seed=fusion_seed,
         state="results/.state/fusion/{fusion}/{modality}",
     message:
@@ -189,7 +191,7 @@ rule learn_final_fusion:
         runtime=minutes(60),
     params:
         code=code("fusion/learn_final_fusion"),
-        options=of_fusion(lambda task: task.learned()),
+        options=of_fusion(lambda task: task.used()),
         seed=fusion_seed,
         state="results/.state/fusion/{fusion}/final",
     message:
@@ -219,7 +221,7 @@ rule assemble_fusion:
         runtime=minutes(10),
     params:
         code=code("fusion/assemble_fusion"),
-        options=of_fusion(lambda task: task.learned()),
+        options=of_fusion(lambda task: task.used()),
         tasks=of_fusion(lambda task: {n: task.task_of(n) for n in task.sounds}),
         preparations=of_fusion(
             lambda task: {

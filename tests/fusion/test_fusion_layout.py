@@ -94,6 +94,10 @@ def test_what_a_stage_is_given_holds_no_option_of_another(layout):
     assert "encoder" not in learned["modalities"]["image"]
     assert list(learned["modalities"]) == ["audio", "image", "room"]
     assert type(layout.options)(**learned).cases == layout.options.cases  # still whole
+    used = layout.used()
+    assert list(used["fusions"]) == [used["use"]] == [layout.options.use]
+    assert "seeds" not in used and "test" not in used["pairs"]
+    assert type(layout.options)(**used).pairs.learning == layout.options.pairs.learning
 
 
 def test_the_practical_is_made_only_where_asked_for(layout):

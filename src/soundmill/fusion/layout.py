@@ -9,7 +9,7 @@ from typing import Any
 
 from soundmill.classification.layout import ALL, Layout
 from soundmill.fusion.image_options import ImageModality
-from soundmill.fusion.options import FusionTaskOptions, SoundModality
+from soundmill.fusion.options import LATE, FusionTaskOptions, SoundModality
 
 
 @dataclass(frozen=True)
@@ -161,10 +161,20 @@ class FusionLayout:
         return options
 
     def learned(self) -> dict[str, Any]:
-        """Return the options that decide what fusions learn: not those of encoders and pages."""
+        """Return the options that decide what the fusions of a fold learn and are asked."""
         options = self.options.model_dump(mode="json")
         for name in ("evaluation", "practical_cnn"):
             del options[name]
         for modality in options["modalities"].values():
             modality.pop("encoder", None)
+        # which of them is used decides nothing here, but must be one of them
+        options["use"] = next(n for n, f in self.options.fusions.items() if f.kind in LATE)
+        return options
+
+    def used(self) -> dict[str, Any]:
+        """Return the options that decide what the fusion in use learns, and its model folder."""
+        use = self.options.use
+        options = self.learned() | {"use": use}
+        options["fusions"] = {use: options["fusions"][use]}
+        del options["seeds"], options["pairs"]["test"]
         return options

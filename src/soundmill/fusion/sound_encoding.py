@@ -196,7 +196,12 @@ def _check_fold(task: Task, fold: str, folder: Path) -> None:
     name = folder.parent.name if folder.name == "task" else folder.name
     for part in (TRAIN, VALID, TEST):
         if not len(task.rows(fold, part)):
-            hint = f" Set classification.{name}.split.valid above 0." if part == VALID else ""
+            hint = (
+                f" Set classification.{name}.split.valid above 0; where the split keeps groups "
+                "together, training parts need three groups or more to keep one for it."
+                if part == VALID
+                else ""
+            )
             raise InputError(
                 f"{folder}, fold {fold}: part {part} is empty, which a fusion needs.{hint}"
             )
