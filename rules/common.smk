@@ -322,6 +322,12 @@ def of_modality(what):
     return lambda wildcards: what(FUSIONS[wildcards.fusion], wildcards.modality)
 
 
+def ancient_tasks(wildcards):
+    """Return the task folders of all modalities, of which only the classes are looked at."""
+    task = FUSIONS[wildcards.fusion]
+    return [ancient(task.task_of(name)) for name in task.options.modalities]
+
+
 def wav_of_sound(task, modality):
     """Return the folder of the recordings of each bucket of a sound modality."""
     heard = TASKS[task.sound(modality).task]

@@ -47,7 +47,8 @@ rule train_image_encoder:
             lambda task, name: f"results/{task.image(name).images}/manifest.csv"
         ),
         task="results/fusion/{fusion}/modalities/{modality}/task",
-        tasks=of_fusion(lambda task: [task.task_of(n) for n in task.options.modalities]),
+        # only compared: other recordings are no reason to learn images anew
+        tasks=ancient_tasks,
     output:
         model=directory("results/fusion/{fusion}/modalities/{modality}/model"),
         training="results/fusion/{fusion}/modalities/{modality}/training.json",
