@@ -16,7 +16,8 @@ rule compose_ambient:
         corpus=choice(demo_corpora("ambient")),
     conda:
         "../envs/notes.yaml"
-    threads: 4
+    # one: most of it is Python, and threads would wait for one another
+    threads: 1
     resources:
         mem_mb=megabytes(2000),
         runtime=minutes(10),
@@ -41,7 +42,8 @@ rule compose_songs:
         corpus=choice(demo_corpora("songs")),
     conda:
         "../envs/notes.yaml"
-    threads: 4
+    # one: most of it is Python, and threads would wait for one another
+    threads: 1
     resources:
         mem_mb=megabytes(2000),
         runtime=minutes(10),

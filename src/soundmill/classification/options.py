@@ -16,7 +16,7 @@ from soundmill.classification.task_options import TableOptions, TaskOptions
 from soundmill.options import nearest
 
 FLOORS = {"majority": {"kind": "majority"}, "knn_mfcc": {"kind": "knn", "families": ["mfcc"]}}
-"""Learners every task has: what is reached without listening, and with the least listening."""
+"""Learners a task has unasked: what is reached without listening, and with the least listening."""
 
 LearnerName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_]*$")]
 Learner = Annotated[FixedOptions | AutoOptions | ClassifierOptions, Field(discriminator="kind")]
@@ -37,7 +37,7 @@ class ClassificationOptions(TaskOptions):
     seed: int = Field(1, ge=0)
     """Everything random in this task derives from it."""
     learners: dict[LearnerName, Learner] = Field(default_factory=dict)
-    """Learners by name; the floors `majority` and `knn_mfcc` are always there."""
+    """Learners by name; the floors `majority` and `knn_mfcc` are there unless set to null."""
     ensembles: dict[LearnerName, EnsembleOptions] = Field(default_factory=dict)
     """Ensembles of learners by name."""
     evaluation: ClassificationEvaluationOptions = ClassificationEvaluationOptions()
@@ -54,7 +54,9 @@ class ClassificationOptions(TaskOptions):
     def _add_floors(cls, raw: Any) -> Any:
         if isinstance(raw, Mapping):
             learners = raw.get("learners") or {}
-            return {**raw, "learners": {**FLOORS, **learners}}
+            known = {**FLOORS, **learners}
+            left_out = {name for name in FLOORS if known[name] is None}
+            return {**raw, "learners": {n: o for n, o in known.items() if n not in left_out}}
         return raw
 
     @model_validator(mode="after")
