@@ -34,6 +34,9 @@ try:
 except InputError as error:
     raise WorkflowError(str(error))
 
+# what waits for a training ends last: it shall not begin last, and no corpus shall wait
+LONG_FIRST, CORPUS_FIRST = 2, 1
+
 DEMO_CORPORA = [name for name, options in CONFIG.corpora.items() if is_demo(options)]
 
 

@@ -14,6 +14,7 @@ rule compose_ambient:
         "benchmarks/{corpus}/compose_ambient.tsv"
     wildcard_constraints:
         corpus=choice(demo_corpora("ambient")),
+    priority: LONG_FIRST
     conda:
         "../envs/notes.yaml"
     # one: most of it is Python, and threads would wait for one another
@@ -40,6 +41,7 @@ rule compose_songs:
         "benchmarks/{corpus}/compose_songs.tsv"
     wildcard_constraints:
         corpus=choice(demo_corpora("songs")),
+    priority: CORPUS_FIRST
     conda:
         "../envs/notes.yaml"
     # one: most of it is Python, and threads would wait for one another
@@ -66,9 +68,10 @@ rule compose_soundscapes:
         "benchmarks/{corpus}/compose_soundscapes.tsv"
     wildcard_constraints:
         corpus=choice(demo_corpora("soundscapes")),
+    priority: LONG_FIRST
     conda:
         "../envs/audio.yaml"
-    threads: 2
+    threads: 1
     resources:
         mem_mb=megabytes(1000),
         runtime=minutes(5),
@@ -91,6 +94,7 @@ rule compose_digits:
         "benchmarks/{corpus}/compose_digits.tsv"
     wildcard_constraints:
         corpus=choice(demo_corpora("digits")),
+    priority: CORPUS_FIRST
     conda:
         "../envs/speech.yaml"
     threads: 1
@@ -116,6 +120,7 @@ rule normalise_names:
         "logs/{corpus}/normalise_names/{bucket}.log",
     benchmark:
         "benchmarks/{corpus}/normalise_names/{bucket}.tsv"
+    priority: CORPUS_FIRST
     conda:
         "../envs/audio.yaml"
     resources:
@@ -144,6 +149,7 @@ rule decode_recordings:
         "logs/{corpus}/decode_recordings/{bucket}.log",
     benchmark:
         "benchmarks/{corpus}/decode_recordings/{bucket}.tsv"
+    priority: CORPUS_FIRST
     conda:
         "../envs/audio.yaml"
     threads: 2
@@ -174,6 +180,7 @@ rule write_manifest:
         "logs/{corpus}/write_manifest.log",
     benchmark:
         "benchmarks/{corpus}/write_manifest.tsv"
+    priority: CORPUS_FIRST
     conda:
         "../envs/audio.yaml"
     resources:
@@ -199,6 +206,7 @@ rule accept_corpus:
         "logs/{corpus}/accept_corpus.log",
     benchmark:
         "benchmarks/{corpus}/accept_corpus.tsv"
+    priority: CORPUS_FIRST
     conda:
         "../envs/audio.yaml"
     resources:

@@ -14,6 +14,7 @@ rule build_shards:
         "logs/music/{model}/build_shards.log",
     benchmark:
         "benchmarks/music/{model}/build_shards.tsv"
+    priority: LONG_FIRST
     conda:
         "../envs/notes.yaml"
     resources:
@@ -41,9 +42,10 @@ rule train_transformer:
         "logs/music/{model}/train_transformer.log",
     benchmark:
         "benchmarks/music/{model}/train_transformer.tsv"
+    priority: LONG_FIRST
     conda:
         "../envs/torch.yaml"
-    threads: 8
+    threads: lambda wildcards: CONFIG.music[wildcards.model].training.threads
     resources:
         mem_mb=megabytes(4000),
         runtime=minutes(720),
@@ -72,6 +74,7 @@ rule generate_music:
         "logs/music/{model}/generate_music.log",
     benchmark:
         "benchmarks/music/{model}/generate_music.tsv"
+    priority: LONG_FIRST
     conda:
         "../envs/torch.yaml"
     threads: 2
@@ -99,6 +102,7 @@ rule render_music:
         "logs/music/{model}/render_music.log",
     benchmark:
         "benchmarks/music/{model}/render_music.tsv"
+    priority: LONG_FIRST
     conda:
         "../envs/notes.yaml"
     threads: 2

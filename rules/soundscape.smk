@@ -16,6 +16,7 @@ rule hold_out_recordings:
         "logs/soundscapes/{soundscape}/hold_out_recordings.log",
     benchmark:
         "benchmarks/soundscapes/{soundscape}/hold_out_recordings.tsv"
+    priority: LONG_FIRST
     conda:
         "../envs/audio.yaml"
     resources:
@@ -45,9 +46,10 @@ rule train_autoencoder:
         "logs/soundscapes/{soundscape}/train_autoencoder.log",
     benchmark:
         "benchmarks/soundscapes/{soundscape}/train_autoencoder.tsv"
+    priority: LONG_FIRST
     conda:
         "../envs/soundscape.yaml"
-    threads: 8
+    threads: of_soundscape(lambda s: s.autoencoder.threads)
     resources:
         mem_mb=megabytes(4000),
         runtime=minutes(720),
@@ -80,6 +82,7 @@ rule train_prior:
         "logs/soundscapes/{soundscape}/train_prior.log",
     benchmark:
         "benchmarks/soundscapes/{soundscape}/train_prior.tsv"
+    priority: LONG_FIRST
     conda:
         "../envs/soundscape.yaml"
     threads: 1  # its steps are small: more threads would wait for each other by spinning

@@ -18,6 +18,7 @@ rule transcribe_recordings:
         "logs/{corpus}/transcribe_recordings/{transcriber}/{bucket}.log",
     benchmark:
         "benchmarks/{corpus}/transcribe_recordings/{transcriber}/{bucket}.tsv"
+    priority: LONG_FIRST
     conda:
         "../envs/notes.yaml"
     resources:

@@ -69,6 +69,8 @@ class TrainingOptions(Options):
     """How several devices share the work; auto: ddp (one process each) where there are several."""
     precision: Literal["auto", "32-true", "bf16-mixed"] = "auto"
     """auto: bfloat16 on a GPU that has it, else 32 bits."""
+    threads: int = Field(8, ge=1)
+    """CPU threads at most; those of a small network mostly wait for one another."""
 
     @model_validator(mode="after")
     def _devices_divide_batch(self) -> Self:

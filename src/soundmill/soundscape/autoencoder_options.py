@@ -54,6 +54,8 @@ class AutoencoderOptions(Options):
     """Arithmetic; `bf16-mixed` is faster on a GPU, and on a CPU with AMX."""
     accelerator: Literal["auto", "cpu", "gpu"] = "auto"
     """What to train on."""
+    threads: int = Field(8, ge=1)
+    """CPU threads at most; those of a small network mostly wait for one another."""
 
     @model_validator(mode="before")
     @classmethod
