@@ -152,7 +152,7 @@ rule decode_recordings:
     priority: CORPUS_FIRST
     conda:
         "../envs/audio.yaml"
-    threads: 2
+    threads: 1
     resources:
         mem_mb=megabytes(1500),
         runtime=minutes(60),
@@ -235,7 +235,7 @@ rule read_images:
         "benchmarks/{images}/read_images.tsv"
     conda:
         "../envs/images.yaml"
-    threads: 4
+    threads: 1
     resources:
         mem_mb=megabytes(2000),
         runtime=minutes(60),
