@@ -79,12 +79,13 @@ def test_windows_are_summed_up_in_parts(monkeypatch):
 
 @settings(deadline=None)
 @given(st.integers(1, 5), st.integers(1, 60), st.sampled_from([3, 5, 9, 31]), st.integers(0, 2**32))
-def test_running_median_is_scipys(rows, frames, size, seed):
+def test_running_median_is_that_of_each_window(rows, frames, size, seed):
     rng = np.random.default_rng(seed)
     x = rng.standard_normal((rows, frames)).round(1).astype(np.float32)
     half = size // 2
     padded = np.pad(x, ((0, 0), (half, half)), mode="symmetric")
-    expected = ndimage.median_filter(x, size=(1, size), mode="reflect")
+    # not by scipy's filter, which is wrong where the row is much shorter than the window
+    expected = np.median(np.lib.stride_tricks.sliding_window_view(padded, size, axis=1), axis=2)
     np.testing.assert_array_equal(running_median(padded, size), expected)
 
 

@@ -1,11 +1,13 @@
 """The cost of one more file does not depend on how many there are."""
 
+import pytest
 import soundfile
 from harness import job_counts, melody, write_recordings
 
 from soundmill.status import read_table
 
 
+@pytest.mark.slow
 def test_one_file_more_in_a_thousand_is_one_bucket_a_stage_and_one_decode(copy_checkout):
     workflow = copy_checkout()
     write_recordings(workflow.folder / "songs", 1000, seconds=0.5)
