@@ -77,7 +77,7 @@ rule generate_music:
     priority: LONG_FIRST
     conda:
         "../envs/torch.yaml"
-    threads: 2
+    threads: 1
     resources:
         mem_mb=megabytes(3000),
         runtime=minutes(60),
@@ -105,7 +105,7 @@ rule render_music:
     priority: LONG_FIRST
     conda:
         "../envs/notes.yaml"
-    threads: 2
+    threads: 1
     resources:
         mem_mb=megabytes(2000),
         runtime=minutes(60),
