@@ -52,6 +52,12 @@ def test_the_floors_are_always_there_and_can_be_changed():
     assert "majority" in config(learners=None, ensembles=None).classification["style"].learners
 
 
+def test_a_floor_set_to_null_is_left_out():
+    learners = config(learners={"knn_mfcc": None}, ensembles=None).classification["style"].learners
+    assert "knn_mfcc" not in learners
+    assert "majority" in learners
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [

@@ -6,8 +6,6 @@ options, how the spectra were made, frames of a chunk, checksums. Normalisation 
 
 import hashlib
 import json
-import shutil
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +22,7 @@ from soundmill.classification.network_data import Spectrum, cut_chunks
 from soundmill.classification.network_options import ClassifierOptions
 from soundmill.classification.networks import Classifier, count_parameters
 from soundmill.errors import InputError
+from soundmill.files import atomic_folder
 
 FORMAT = "soundmill.classifier"
 AT_ONCE = 64
@@ -158,9 +157,7 @@ def save_network(folder: Path, states: Sequence[dict[str, Tensor]], config: dict
     """
     from safetensors.torch import save
 
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".tmp-"))
-    try:
+    with atomic_folder(folder) as temporary:
         checksums = {}
         for number, state in enumerate(states, 1):
             content = save({name: value.contiguous() for name, value in state.items()})
@@ -168,13 +165,6 @@ def save_network(folder: Path, states: Sequence[dict[str, Tensor]], config: dict
             checksums[weights_file(number)] = hashlib.sha256(content).hexdigest()
         text = json.dumps({"format": FORMAT, **config, "sha256": checksums}, indent=2)
         (temporary / "config.json").write_text(text + "\n", encoding="utf-8")
-        temporary.chmod(0o755)
-        if folder.exists():
-            shutil.rmtree(folder)
-        temporary.rename(folder)
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
 
 
 def weights_file(seed: int) -> str:

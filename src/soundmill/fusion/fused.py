@@ -5,10 +5,7 @@ The folder holds ``config.json`` (kind, options, modalities, classes, shapes, ch
 """
 
 import hashlib
-import json
 import os
-import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +19,7 @@ from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from soundmill.errors import InputError
-from soundmill.files import read_json
+from soundmill.files import atomic_folder, read_json, write_json
 from soundmill.fusion.building import Shapes, build_fusion
 from soundmill.fusion.encoded import Encoded
 from soundmill.fusion.fusion_network import Batch, Calibration, Fusion
@@ -164,19 +161,9 @@ def save_fused(
         "shapes": shapes.as_json(),
         "sha256": hashlib.sha256(weights).hexdigest(),
     }
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".tmp-"))
-    try:
+    with atomic_folder(folder) as draft:
         (draft / WEIGHTS).write_bytes(weights)
-        (draft / CONFIG).write_text(
-            json.dumps(config, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
-        )
-        draft.chmod(0o755)
-        shutil.rmtree(folder, ignore_errors=True)
-        draft.rename(folder)
-    except BaseException:
-        shutil.rmtree(draft, ignore_errors=True)
-        raise
+        write_json(draft / CONFIG, config)
 
 
 def load_fused(folder: str | os.PathLike[str]) -> FusedModel:

@@ -7,8 +7,6 @@ The folder holds ``model.safetensors`` (weights, and the principal components of
 import hashlib
 import json
 import os
-import shutil
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +18,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from soundmill.errors import InputError
+from soundmill.files import atomic_folder, write_json
 from soundmill.fusion.encoded import Encoded, resize_picture
 from soundmill.fusion.image_damages import Damages, Images
 from soundmill.fusion.image_encoder_options import ImageEncoderOptions
@@ -94,18 +93,9 @@ def save_image_model(
         "damages": {name: d.model_dump(mode="json") for name, d in damages.options.items()},
         "checksum": hashlib.sha256(content).hexdigest(),
     }
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".tmp-"))
-    try:
+    with atomic_folder(folder) as draft:
         (draft / "model.safetensors").write_bytes(content)
-        text = json.dumps(facts, indent=2, ensure_ascii=False, allow_nan=False)
-        (draft / "config.json").write_text(text + "\n", encoding="utf-8")
-        draft.chmod(0o755)
-        shutil.rmtree(folder, ignore_errors=True)
-        draft.rename(folder)
-    except BaseException:
-        shutil.rmtree(draft, ignore_errors=True)
-        raise
+        write_json(draft / "config.json", facts)
 
 
 def load_image_model(folder: str | os.PathLike[str]) -> ImageModel:

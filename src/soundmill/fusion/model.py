@@ -4,10 +4,8 @@ The folder works without the rest: ``config.json`` (modalities, classes, how inp
 checksums of all files), ``fusion/`` and ``encoders/<modality>/``.
 """
 
-import json
 import os
 import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from soundmill.errors import InputError
-from soundmill.files import read_json, sha256_file
+from soundmill.files import atomic_folder, read_json, sha256_file, write_json
 from soundmill.fusion.decision import Decision, called, explain
 from soundmill.fusion.encoded import Encoded
 from soundmill.fusion.fused import FusedModel, load_fused
@@ -149,9 +147,7 @@ def assemble_fusion(
             f"the encoders are of {', '.join(encoders)}, the modalities are "
             f"{', '.join(options.modalities)}"
         )
-    output.parent.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(dir=output.parent, prefix=".tmp-"))
-    try:
+    with atomic_folder(output) as draft:
         _copy(Path(fusion), draft / FUSION)
         for name, folder in encoders.items():
             _copy(Path(folder), draft / ENCODERS / name)
@@ -168,15 +164,8 @@ def assemble_fusion(
             "use": options.use,
             "sha256": _checksums(draft),
         }
-        text = json.dumps(config, indent=2, ensure_ascii=False, allow_nan=False)
-        (draft / "config.json").write_text(text + "\n", encoding="utf-8")
+        write_json(draft / "config.json", config)
         _try(draft, output)
-        draft.chmod(0o755)
-        shutil.rmtree(output, ignore_errors=True)
-        draft.rename(output)
-    except BaseException:
-        shutil.rmtree(draft, ignore_errors=True)
-        raise
 
 
 def _try(draft: Path, output: Path) -> None:

@@ -6,8 +6,6 @@ cost) and four arrays, memory-mapped when read.
 """
 
 import os
-import shutil
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from soundmill.files import read_json, write_json
+from soundmill.files import atomic_folder, read_json, write_json
 from soundmill.status import read_table, write_table
 
 ARRAYS = ("logits", "embeddings", "tokens", "pictures")
@@ -63,9 +61,7 @@ class Outputs:
 def write_outputs(folder: str | os.PathLike[str], outputs: Outputs) -> None:
     """Write the folder, replacing one that is there; readers see the old or the whole new one."""
     folder = Path(folder)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".tmp-"))
-    try:
+    with atomic_folder(folder) as draft:
         for name in ARRAYS:
             np.save(draft / f"{name}.npy", getattr(outputs, name))
         rows = [
@@ -82,12 +78,6 @@ def write_outputs(folder: str | os.PathLike[str], outputs: Outputs) -> None:
             **outputs.facts,
         }
         write_json(draft / "outputs.json", facts)
-        draft.chmod(0o755)
-        shutil.rmtree(folder, ignore_errors=True)
-        draft.rename(folder)
-    except BaseException:
-        shutil.rmtree(draft, ignore_errors=True)
-        raise
 
 
 def read_outputs(folder: str | os.PathLike[str]) -> Outputs:

@@ -1,8 +1,6 @@
 """What each modality alone and each fusion says of the test pairs of one fold, in every case."""
 
 import os
-import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from soundmill.errors import InputError
-from soundmill.files import read_json, write_json
+from soundmill.files import atomic_folder, read_json, write_json
 from soundmill.fusion.conditions import Case
 from soundmill.status import read_table, write_table
 
@@ -106,9 +104,7 @@ def write_predictions(folder: str | os.PathLike[str], found: Predictions) -> Non
         raise ValueError(f"probabilities {found.probabilities.shape} do not fit {sizes}")
     if found.weights.shape != (*sizes, len(found.modalities)):
         raise ValueError(f"weights {found.weights.shape} do not fit {sizes}")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".tmp-"))
-    try:
+    with atomic_folder(folder) as draft:
         write_table(draft / "pairs.csv", _pair_rows(found), columns)
         facts = {
             "classes": found.classes,
@@ -120,12 +116,6 @@ def write_predictions(folder: str | os.PathLike[str], found: Predictions) -> Non
         write_json(draft / "predictions.json", facts)
         np.save(draft / "probabilities.npy", found.probabilities.astype(np.float16))
         np.save(draft / "weights.npy", found.weights.astype(np.float16))
-        draft.chmod(0o755)
-        shutil.rmtree(folder, ignore_errors=True)
-        draft.rename(folder)
-    except BaseException:
-        shutil.rmtree(draft, ignore_errors=True)
-        raise
 
 
 def _pair_rows(found: Predictions) -> list[dict[str, str]]:

@@ -8,8 +8,6 @@ head.
 import hashlib
 import json
 import math
-import shutil
-import tempfile
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
@@ -20,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from soundmill.errors import InputError
+from soundmill.files import atomic_folder
 from soundmill.music import vocabulary
 from soundmill.music.limits import Limits
 from soundmill.music.network_options import NetworkOptions
@@ -232,9 +231,7 @@ def save_model(
     """
     from safetensors.torch import save
 
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".tmp-"))
-    try:
+    with atomic_folder(folder) as temporary:
         checksums = {}
         for file, state in ((WEIGHTS["best"], weights), (WEIGHTS["last"], last)):
             if state is not None:
@@ -247,13 +244,6 @@ def save_model(
             "sha256": checksums, **facts,
         }  # fmt: skip
         (temporary / "config.json").write_text(json.dumps(config, indent=2) + "\n")
-        temporary.chmod(0o755)
-        if folder.exists():
-            shutil.rmtree(folder)
-        temporary.rename(folder)
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
 
 
 def load_model(folder: Path, weights: Literal["best", "last"] = "best") -> MusicTransformer:

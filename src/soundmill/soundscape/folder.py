@@ -1,8 +1,6 @@
 """The folder of a soundscape model, or of its autoencoder alone: weights and config.json."""
 
 import json
-import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +11,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from soundmill.errors import InputError
+from soundmill.files import atomic_folder
 
 FORMAT = 1
 """Version of the folder; raised when old folders can no longer be read."""
@@ -20,20 +19,11 @@ FORMAT = 1
 
 def save_folder(folder: Path, weights: dict[str, Tensor], config: dict[str, Any]) -> None:
     """Write ``model.safetensors`` and ``config.json``: readers see all of it or nothing."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".tmp-"))
-    try:
+    with atomic_folder(folder) as temporary:
         tensors = {name: value.contiguous() for name, value in weights.items()}
         save_file(tensors, temporary / "model.safetensors")
         text = json.dumps({"format": FORMAT, **config}, indent=2, ensure_ascii=False)
         (temporary / "config.json").write_text(text + "\n", encoding="utf-8")
-        temporary.chmod(0o755)
-        if folder.exists():
-            shutil.rmtree(folder)
-        temporary.replace(folder)
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
 
 
 def read_folder(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
