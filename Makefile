@@ -6,7 +6,7 @@ PYTHON ?= $(shell for python in python3 python3.12 python3.11; do \
 CORES ?= all
 BIN := .venv/bin
 
-.PHONY: demo test lint bench slow lock reference clean help
+.PHONY: demo test lint bench slow cluster lock reference clean help
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*##/:/'
@@ -33,7 +33,7 @@ demo: .venv/installed  ## build the demo: new music and a report
 	@echo; echo "Listen: $(CURDIR)/results/index.html"; echo "Report: $(CURDIR)/results/report.zip"
 
 test: .venv/installed-dev lint  ## linters, then tests
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow"
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not cluster"
 
 lint: .venv/installed-dev
 	$(BIN)/ruff check .
@@ -43,7 +43,10 @@ lint: .venv/installed-dev
 	$(BIN)/snakemake --lint
 
 slow: .venv/installed-dev  ## the tests that take minutes
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -m "slow and not cluster"
+
+cluster: .venv/installed-dev  ## tests on a real Slurm on this machine (root; slurm-wlm, munge)
+	$(BIN)/python -m pytest tests/cluster -m cluster
 
 # real piano recordings where they are at hand, else two rendered pieces
 BENCH_RECORDINGS ?= $(wildcard $(addprefix ../shared/data/maps/*,p19*.flac scn15*.flac 545_3*.flac liz*.flac))
