@@ -23,7 +23,7 @@ from soundmill.corpus.listing import bucket_digests, list_source
 from soundmill.corpus.names import bucket_names
 from soundmill.corpus.sources import demo_name, is_demo, resolve_corpus
 from soundmill.errors import InputError
-from soundmill.fingerprint import fingerprint
+from soundmill.fingerprint import CodeReader, fingerprint
 from soundmill.fusion.layout import FusionLayout
 
 try:
@@ -60,10 +60,13 @@ def megabytes(amount):
     return lambda wildcards, attempt: amount * attempt
 
 
+CODE_READER = CodeReader(".snakemake/soundmill-code.json")
+
+
 @functools.cache
 def code_of(script):
     """Return the fingerprint of a script and of all it imports from the package."""
-    return fingerprint(f"scripts/{script}.py", ROOT)
+    return fingerprint(f"scripts/{script}.py", ROOT, CODE_READER)
 
 
 @functools.cache

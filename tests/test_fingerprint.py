@@ -2,7 +2,8 @@
 
 import pytest
 
-from soundmill.fingerprint import fingerprint
+import soundmill.fingerprint as module
+from soundmill.fingerprint import CodeReader, fingerprint
 
 FILES = {
     "scripts/a.py": "from soundmill.one import f\nf()\n",
@@ -20,10 +21,7 @@ FILES = {
 
 
 def fingerprint_with(root, changes):
-    import soundmill.fingerprint as module
-
-    for function in (module._normalise, module._imported, module._find):
-        function.cache_clear()
+    module._find.cache_clear()
     for name, text in {**FILES, **changes}.items():
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -56,3 +54,27 @@ def test_words_layout_and_unreached_code_do_not_count(tmp_path, name, text):
 )
 def test_code_that_can_be_reached_counts(tmp_path, name, text):
     assert fingerprint_with(tmp_path, {}) != fingerprint_with(tmp_path, {name: text})
+
+
+def test_what_is_remembered_is_not_parsed_again_unless_it_changed(tmp_path, monkeypatch):
+    memory = tmp_path / "memory.json"
+    first = fingerprint_with(tmp_path, {})
+    assert fingerprint("scripts/a.py", tmp_path, CodeReader(memory)) == first
+
+    parsed = []
+    parse = module._parse
+    monkeypatch.setattr(module, "_parse", lambda *file: parsed.append(file) or parse(*file))
+    assert fingerprint("scripts/a.py", tmp_path, CodeReader(memory)) == first
+    assert not parsed
+    (tmp_path / "src/soundmill/two.py").write_text(FILES["src/soundmill/two.py"] + "Z = 1\n")
+    assert fingerprint("scripts/a.py", tmp_path, CodeReader(memory)) != first
+    assert len(parsed) == 1
+
+
+@pytest.mark.parametrize("damage", ["", "[1", "3", '[["a", 1]]', '{"a": [1, 2]}'])
+def test_a_damaged_memory_costs_only_time(tmp_path, damage):
+    memory = tmp_path / "memory.json"
+    memory.write_text(damage)
+    first = fingerprint_with(tmp_path, {})
+    assert fingerprint("scripts/a.py", tmp_path, CodeReader(memory)) == first
+    assert fingerprint("scripts/a.py", tmp_path, CodeReader(memory)) == first

@@ -4,6 +4,7 @@ import ast
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import yaml
@@ -12,7 +13,7 @@ from paths import ROOT
 
 from soundmill.cli.reference import reference_text, schema_text
 from soundmill.config import load_config
-from soundmill.fingerprint import _find, _imported, _normalise
+from soundmill.fingerprint import CodeReader, _find
 
 
 def test_the_demo_dry_runs_and_every_rule_says_what_it_does(copy_checkout):
@@ -104,14 +105,14 @@ def environments_of_scripts():
 def imported_packages(script):
     """Return the distributions whose modules are imported anywhere in reach of a script."""
     source = str(ROOT / "src")
+    reader = CodeReader()
     seen, modules = set(), {str(ROOT / f"scripts/{script}.py")}
     roots = set()
     while modules:
         path = modules.pop()
         seen.add(path)
-        code = _normalise(path)
-        modules |= {_find(name, source) for name in _imported(code, source)} - seen
-        for node in ast.walk(ast.parse(code)):
+        modules |= {_find(name, source) for name in reader.read(path).names} - seen - {None}
+        for node in ast.walk(ast.parse(Path(path).read_bytes())):
             if isinstance(node, ast.Import):
                 roots |= {alias.name.split(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom):
