@@ -2,7 +2,7 @@
 
 from soundmill.log import job_log
 
-with job_log(snakemake.log[0]):
+with job_log(snakemake):
     from soundmill.classification.submission import answer_corpus
     from soundmill.classification.submission_options import SubmissionOptions
 

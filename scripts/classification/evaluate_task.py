@@ -4,7 +4,7 @@ from pathlib import Path
 
 from soundmill.log import job_log
 
-with job_log(snakemake.log[0]):
+with job_log(snakemake):
     from soundmill.classification.ensemble_options import EnsembleOptions
     from soundmill.classification.evaluation import evaluate_task, sort_files
     from soundmill.classification.evaluation_options import ClassificationEvaluationOptions

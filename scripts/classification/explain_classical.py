@@ -2,7 +2,7 @@
 
 from soundmill.log import job_log
 
-with job_log(snakemake.log[0]):
+with job_log(snakemake):
     from soundmill.classification.importance import explain_classical
     from soundmill.classification.importance_options import ImportanceOptions
 

@@ -2,7 +2,7 @@
 
 from soundmill.log import job_log
 
-with job_log(snakemake.log[0]):
+with job_log(snakemake):
     from soundmill.classification.explaining import explain_network
     from soundmill.classification.network_files import pair_buckets
     from soundmill.classification.study_options import OcclusionOptions

@@ -2,7 +2,7 @@
 
 from soundmill.log import job_log
 
-with job_log(snakemake.log[0]):
+with job_log(snakemake):
     from soundmill.classification.preparation import prepare_task
     from soundmill.classification.task_options import TaskOptions
 

@@ -2,7 +2,7 @@
 
 from soundmill.log import job_log
 
-with job_log(snakemake.log[0]):
+with job_log(snakemake):
     from soundmill.classification.classical import train_classical
     from soundmill.classification.classical_options import read_options
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from soundmill.log import job_log
 
-with job_log(snakemake.log[0]):
+with job_log(snakemake):
     from soundmill.classification.model_card import write_model_card
     from soundmill.classification.model_card_options import ModelCardOptions
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from soundmill.log import job_log
 
-with job_log(snakemake.log[0]):
+with job_log(snakemake):
     from soundmill.corpus.demo.songs import compose_songs
 
     compose_songs(Path(snakemake.output[0]), seed=snakemake.params.seed, threads=snakemake.threads)

@@ -2,7 +2,7 @@
 
 from soundmill.log import job_log
 
-with job_log(snakemake.log[0]):
+with job_log(snakemake):
     from soundmill.corpus.decode import decode_bucket
     from soundmill.corpus.decode_options import DecodeOptions
 

@@ -2,7 +2,7 @@
 
 from soundmill.log import job_log
 
-with job_log(snakemake.log[0]):
+with job_log(snakemake):
     from soundmill.audio.perturbation_options import read_augmentation
     from soundmill.features.augmented_bucket import augment_bucket
     from soundmill.features.spectra_options import SpectraOptions

@@ -2,7 +2,7 @@
 
 from soundmill.log import job_log
 
-with job_log(snakemake.log[0]):
+with job_log(snakemake):
     from soundmill.features.spectra_bucket import compute_spectra_bucket
     from soundmill.features.spectra_options import SpectraOptions
 

@@ -2,7 +2,7 @@
 
 from soundmill.log import job_log
 
-with job_log(snakemake.log[0]):
+with job_log(snakemake):
     from soundmill.features.descriptor_bucket import describe_bucket
     from soundmill.features.descriptor_options import DescriptorOptions
 

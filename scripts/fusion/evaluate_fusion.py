@@ -2,7 +2,7 @@
 
 from soundmill.log import job_log
 
-with job_log(snakemake.log[0]):
+with job_log(snakemake):
     from soundmill.fusion.evaluation import evaluate_fusion
     from soundmill.fusion.options import FusionTaskOptions
 

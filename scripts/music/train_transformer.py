@@ -2,7 +2,7 @@
 
 from soundmill.log import job_log
 
-with job_log(snakemake.log[0]):
+with job_log(snakemake):
     from pathlib import Path
 
     from soundmill.music.network_options import NetworkOptions, TrainingOptions

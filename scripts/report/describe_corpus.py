@@ -2,7 +2,7 @@
 
 from soundmill.log import job_log
 
-with job_log(snakemake.log[0]):
+with job_log(snakemake):
     from soundmill.report.corpus import describe_corpus
 
     describe_corpus(snakemake.input[0], snakemake.output[0], name=snakemake.wildcards.corpus)

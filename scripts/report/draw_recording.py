@@ -4,7 +4,7 @@ from pathlib import Path
 
 from soundmill.log import job_log
 
-with job_log(snakemake.log[0]):
+with job_log(snakemake):
     from soundmill.report.recording_pictures import draw_recording
 
     draw_recording(

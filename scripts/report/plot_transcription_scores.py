@@ -2,7 +2,7 @@
 
 from soundmill.log import job_log
 
-with job_log(snakemake.log[0]):
+with job_log(snakemake):
     from soundmill.report.transcription_scores import plot_transcription_scores
 
     plot_transcription_scores(

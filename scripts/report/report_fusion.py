@@ -2,7 +2,7 @@
 
 from soundmill.log import job_log
 
-with job_log(snakemake.log[0]):
+with job_log(snakemake):
     from soundmill.audio.perturbation_options import read_augmentation
     from soundmill.files import read_json
     from soundmill.report.fusion_page import write_fusion_page

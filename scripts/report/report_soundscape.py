@@ -2,7 +2,7 @@
 
 from soundmill.log import job_log
 
-with job_log(snakemake.log[0]):
+with job_log(snakemake):
     from soundmill.report.soundscape_page import write_soundscape_page
 
     files = snakemake.input

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from soundmill.log import job_log
 
-with job_log(snakemake.log[0]):
+with job_log(snakemake):
     from soundmill.report.task_mistakes import show_mistakes
     from soundmill.report.task_page import write_task_page
     from soundmill.report.task_studies import draw_studies, read_card

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from soundmill.log import job_log
 
-with job_log(snakemake.log[0]):
+with job_log(snakemake):
     from soundmill.soundscape.evaluation import evaluate
     from soundmill.soundscape.evaluation_options import SoundscapeEvaluationOptions
 

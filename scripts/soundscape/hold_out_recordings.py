@@ -4,7 +4,7 @@ from pathlib import Path
 
 from soundmill.log import job_log
 
-with job_log(snakemake.log[0]):
+with job_log(snakemake):
     from soundmill.soundscape.condition_options import ConditionOptions
     from soundmill.soundscape.recordings import prepare_recordings
     from soundmill.soundscape.recordings_options import HeldOutOptions

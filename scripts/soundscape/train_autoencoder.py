@@ -4,7 +4,7 @@ from pathlib import Path
 
 from soundmill.log import job_log
 
-with job_log(snakemake.log[0]):
+with job_log(snakemake):
     from soundmill.soundscape.autoencoder_options import AutoencoderOptions
     from soundmill.soundscape.autoencoder_training import train_autoencoder
     from soundmill.soundscape.condition_options import ConditionOptions

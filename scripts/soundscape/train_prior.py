@@ -4,7 +4,7 @@ from pathlib import Path
 
 from soundmill.log import job_log
 
-with job_log(snakemake.log[0]):
+with job_log(snakemake):
     from soundmill.soundscape.prior_options import PriorOptions
     from soundmill.soundscape.prior_training import train_prior
 

@@ -2,7 +2,7 @@
 
 from soundmill.log import job_log
 
-with job_log(snakemake.log[0]):
+with job_log(snakemake):
     from soundmill.transcription.bucket import transcribe_bucket
     from soundmill.transcription.options import TranscriberOptions
 
