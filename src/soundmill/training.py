@@ -8,7 +8,7 @@ import shutil
 import time
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ import lightning as L
 import torch
 from torch import Tensor, nn
 
+from soundmill.heartbeat import doing
 from soundmill.log import LOG_INTERVAL_SECONDS, logger
 
 
@@ -64,6 +65,10 @@ def copy_weights(module: nn.Module) -> dict[str, Tensor]:
     return {name: value.detach().cpu().clone() for name, value in module.state_dict().items()}
 
 
+def _untold(how_far: str) -> None:
+    """Stand for the heartbeat of a log where there is none."""
+
+
 class Keeper(L.Callback, ABC):
     """Keeps the best weights and the learning curve, saves the state, stops, reports progress.
 
@@ -92,6 +97,7 @@ class Keeper(L.Callback, ABC):
         self.best_figure, self.best_epoch = math.inf, 0
         self.ended = False
         self.curve: list[dict[str, Any]] = []
+        self.tell: Callable[[str], None] = _untold
         self.reported = -math.inf
         """When progress was reported last, by the monotonic clock."""
 
@@ -155,6 +161,13 @@ class Keeper(L.Callback, ABC):
         self._first = self._done(trainer)[1]
         if self.ended:
             trainer.should_stop = True  # it was interrupted after training had ended
+
+    def on_train_batch_end(
+        self, trainer: L.Trainer, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Let the heartbeat of the log know how far it is: an epoch may take hours."""
+        unit, done, total = self._done(trainer)
+        self.tell(f"{unit} {done} of {total} done, batch {batch_idx + 1} of this epoch")
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Add a row to the curve, keep the weights if they are the best, save the state."""
@@ -231,5 +244,6 @@ def fit(
             use_distributed_sampler=False, deterministic="warn", **{**usual, **settings},
         )  # fmt: skip
         resume = keeper.path is not None and usable(keeper.path, keeper.what)
-        trainer.fit(learner, ckpt_path=keeper.path if resume else None, weights_only=True)
+        with doing(keeper.what) as keeper.tell:
+            trainer.fit(learner, ckpt_path=keeper.path if resume else None, weights_only=True)
     return trainer

@@ -22,6 +22,7 @@ import soxr
 from soundmill.audio.mp3 import announces_length
 from soundmill.errors import InputError
 from soundmill.files import atomic_path
+from soundmill.heartbeat import doing
 
 Samples = npt.NDArray[np.float32]
 """Samples of shape (channels, n), full scale is -1 to 1."""
@@ -165,14 +166,17 @@ def stream_audio(
     InputError
         As `open_source`.
     """
-    with open_source(path) as source:
+    with open_source(path) as source, doing(f"reading {Path(path).name}") as tell:
         rate = sample_rate or source.sample_rate
+        read = 0
         target = {"mono": 1, "stereo": 2, "keep": source.channels}[channels]
         resample = None
         if rate != source.sample_rate:
             resample = soxr.ResampleStream(source.sample_rate, rate, target, dtype="float32")
         wanted = max(1, round(block_seconds * source.sample_rate))
         for block in _joined(source.blocks, wanted):
+            read += len(block)
+            tell(f"{read / source.sample_rate:.0f} s read")
             mixed = mix_channels(block, channels)
             yield (resample.resample_chunk(mixed) if resample else mixed).T
         if resample:

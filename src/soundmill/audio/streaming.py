@@ -23,6 +23,7 @@ from soundmill.audio.steadying import HOP_SECONDS, StreamMeter, even_loudness
 from soundmill.audio.tags import Tags, id3_header
 from soundmill.errors import InputError
 from soundmill.files import atomic_path
+from soundmill.heartbeat import doing
 
 FORMATS = (".wav", ".flac", ".mp3")
 CEILING = -1.0
@@ -105,10 +106,11 @@ def write_stream(
         stream = even_loudness(stream, sample_rate, channels, loudness)
     gauge = _Gauge(sample_rate, channels)
     try:
-        with atomic_path(path) as temporary:
+        with atomic_path(path) as temporary, doing(f"writing {path.name}") as tell:
             with _Encoder(temporary, path, sample_rate, channels, frames, tags or Tags()) as file:
                 for count, block in enumerate(gauge.pass_on(stream), 1):
                     file.write(block)
+                    tell(f"{gauge.frames / sample_rate:.0f} of {seconds:.0f} s")
                     if progress and (count % 10 == 0 or gauge.frames == frames):
                         progress(gauge.frames / sample_rate)
             size = temporary.stat().st_size

@@ -13,7 +13,7 @@ from soundmill.classification.fitting import Matrix, check_options, decide_recor
 from soundmill.classification.inner_folds import inner_folds
 from soundmill.classification.metrics import measure
 from soundmill.errors import InputError
-from soundmill.log import logger
+from soundmill.log import logger, progress
 from soundmill.seeds import derive
 
 FIGURE = {"single": "accuracy", "multi": "map", "regression": "r2"}
@@ -133,7 +133,8 @@ def _search(
     began = time.monotonic()
     tried: list[tuple[float, FixedOptions]] = []
     failed: list[str] = []
-    for number in range(max(search.trials, len(starts))):
+    count = max(search.trials, len(starts))
+    for number in progress(range(count), total=count, unit="trials", label="search"):
         late = search.seconds is not None and time.monotonic() - began > search.seconds
         if tried and late:
             break
