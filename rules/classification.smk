@@ -18,10 +18,12 @@ rule prepare_task:
         "benchmarks/classification/{task}/prepare_task.tsv"
     wildcard_constraints:
         task=choice(CORPUS_TASKS),
+    localrule: True
     conda:
         "../envs/classification.yaml"
+    threads: 1
     resources:
-        mem_mb=megabytes(1000),
+        mem_mb=megabytes(500),
         runtime=minutes(10),
     params:
         code=code("classification/prepare_task"),
@@ -49,8 +51,9 @@ rule prepare_table:
         task=choice(TABLE_TASKS),
     conda:
         "../envs/classification.yaml"
+    threads: 1
     resources:
-        mem_mb=megabytes(2000),
+        mem_mb=megabytes(1500),
         runtime=minutes(10),
     params:
         code=code("classification/prepare_table"),
@@ -78,8 +81,9 @@ rule train_classical:
         "benchmarks/classification/{task}/train_classical/{learner}.tsv"
     conda:
         "../envs/classification.yaml"
+    threads: 1
     resources:
-        mem_mb=megabytes(4000),
+        mem_mb=megabytes(1500, grows_with="tables"),
         runtime=minutes(240),
     params:
         code=code("classification/train_classical"),
@@ -118,7 +122,7 @@ rule train_network:
     # for a large one say --set-threads train_network=8
     threads: 1
     resources:
-        mem_mb=megabytes(4000),
+        mem_mb=megabytes(2000),
         runtime=minutes(720),
     params:
         code=code("classification/train_network"),
@@ -149,8 +153,9 @@ rule export_network:
         "benchmarks/classification/{task}/export_network/{learner}.tsv"
     conda:
         "../envs/classification.yaml"
+    threads: 1
     resources:
-        mem_mb=megabytes(3000),
+        mem_mb=megabytes(1200),
         runtime=minutes(30),
     params:
         code=code("classification/export_network"),
@@ -178,8 +183,9 @@ rule evaluate_task:
         "benchmarks/classification/{task}/evaluate_task.tsv"
     conda:
         "../envs/classification.yaml"
+    threads: 1
     resources:
-        mem_mb=megabytes(4000),
+        mem_mb=megabytes(1000, grows_with="descriptors"),
         runtime=minutes(60),
     params:
         code=code("classification/evaluate_task"),
@@ -207,10 +213,12 @@ rule write_model_card:
         "logs/classification/{task}/write_model_card.log",
     benchmark:
         "benchmarks/classification/{task}/write_model_card.tsv"
+    localrule: True
     conda:
         "../envs/classification.yaml"
+    threads: 1
     resources:
-        mem_mb=megabytes(500),
+        mem_mb=megabytes(200),
         runtime=minutes(10),
     params:
         code=code("classification/write_model_card"),
@@ -235,8 +243,9 @@ rule explain_classical:
         "benchmarks/classification/{task}/explain_classical/{learner}.tsv"
     conda:
         "../envs/classification.yaml"
+    threads: 1
     resources:
-        mem_mb=megabytes(4000),
+        mem_mb=megabytes(1500, grows_with="tables"),
         runtime=minutes(120),
     params:
         code=code("classification/explain_classical"),
@@ -265,8 +274,9 @@ rule explain_network:
         "benchmarks/classification/{task}/explain_network.tsv"
     conda:
         "../envs/classification.yaml"
+    threads: 1
     resources:
-        mem_mb=megabytes(3000),
+        mem_mb=megabytes(1200),
         runtime=minutes(60),
     params:
         code=code("classification/explain_network"),
@@ -291,8 +301,9 @@ rule measure_robustness:
         "benchmarks/classification/{task}/measure_robustness.tsv"
     conda:
         "../envs/classification.yaml"
+    threads: 1
     resources:
-        mem_mb=megabytes(4000),
+        mem_mb=megabytes(1500),
         runtime=minutes(240),
     params:
         code=code("classification/measure_robustness"),
@@ -323,8 +334,9 @@ rule measure_transfer:
         "benchmarks/classification/{task}/measure_transfer.tsv"
     conda:
         "../envs/classification.yaml"
+    threads: 1
     resources:
-        mem_mb=megabytes(4000),
+        mem_mb=megabytes(2000),
         runtime=minutes(720),
     params:
         code=code("classification/measure_transfer"),
@@ -361,8 +373,9 @@ rule measure_ablation:
         "benchmarks/classification/{task}/measure_ablation.tsv"
     conda:
         "../envs/classification.yaml"
+    threads: 1
     resources:
-        mem_mb=megabytes(4000),
+        mem_mb=megabytes(2000),
         runtime=minutes(720),
     params:
         code=code("classification/measure_ablation"),
@@ -398,8 +411,9 @@ rule predict_recordings:
         "benchmarks/classification/{task}/predict_recordings.tsv"
     conda:
         "../envs/classification.yaml"
+    threads: 1
     resources:
-        mem_mb=megabytes(4000),
+        mem_mb=megabytes(1500),
         runtime=minutes(120),
     params:
         code=code("classification/predict_recordings"),
@@ -431,10 +445,12 @@ rule answer_corpus:
         "logs/classification/{task}/answer_corpus.log",
     benchmark:
         "benchmarks/classification/{task}/answer_corpus.tsv"
+    localrule: True
     conda:
         "../envs/classification.yaml"
+    threads: 1
     resources:
-        mem_mb=megabytes(1000),
+        mem_mb=megabytes(500),
         runtime=minutes(10),
     params:
         code=code("classification/answer_corpus"),

@@ -20,7 +20,7 @@ rule compose_ambient:
     # one: most of it is Python, and threads would wait for one another
     threads: 1
     resources:
-        mem_mb=megabytes(2000),
+        mem_mb=megabytes(700),
         runtime=minutes(10),
     params:
         code=code("corpus/compose_ambient"),
@@ -47,7 +47,7 @@ rule compose_songs:
     # one: most of it is Python, and threads would wait for one another
     threads: 1
     resources:
-        mem_mb=megabytes(2000),
+        mem_mb=megabytes(500),
         runtime=minutes(10),
     params:
         code=code("corpus/compose_songs"),
@@ -73,7 +73,7 @@ rule compose_soundscapes:
         "../envs/audio.yaml"
     threads: 1
     resources:
-        mem_mb=megabytes(1000),
+        mem_mb=megabytes(700),
         runtime=minutes(5),
     params:
         code=code("corpus/compose_soundscapes"),
@@ -99,7 +99,7 @@ rule compose_digits:
         "../envs/speech.yaml"
     threads: 1
     resources:
-        mem_mb=megabytes(1000),
+        mem_mb=megabytes(400),
         runtime=minutes(5),
     params:
         code=code("corpus/compose_digits"),
@@ -123,8 +123,9 @@ rule normalise_names:
     priority: CORPUS_FIRST
     conda:
         "../envs/audio.yaml"
+    threads: 1
     resources:
-        mem_mb=megabytes(500),
+        mem_mb=megabytes(200),
         runtime=minutes(20),
     params:
         code=code("corpus/normalise_names"),
@@ -154,7 +155,7 @@ rule decode_recordings:
         "../envs/audio.yaml"
     threads: 1
     resources:
-        mem_mb=megabytes(1500),
+        mem_mb=megabytes(700),
         runtime=minutes(60),
     params:
         code=code("corpus/decode_recordings"),
@@ -181,10 +182,12 @@ rule write_manifest:
     benchmark:
         "benchmarks/{corpus}/write_manifest.tsv"
     priority: CORPUS_FIRST
+    localrule: True
     conda:
         "../envs/audio.yaml"
+    threads: 1
     resources:
-        mem_mb=megabytes(1000),
+        mem_mb=megabytes(500),
         runtime=minutes(10),
     params:
         code=code("corpus/write_manifest"),
@@ -207,10 +210,12 @@ rule accept_corpus:
     benchmark:
         "benchmarks/{corpus}/accept_corpus.tsv"
     priority: CORPUS_FIRST
+    localrule: True
     conda:
         "../envs/audio.yaml"
+    threads: 1
     resources:
-        mem_mb=megabytes(500),
+        mem_mb=megabytes(200),
         runtime=minutes(5),
     params:
         code=code("corpus/accept_corpus"),
@@ -237,7 +242,7 @@ rule read_images:
         "../envs/images.yaml"
     threads: 1
     resources:
-        mem_mb=megabytes(2000),
+        mem_mb=megabytes(1200),
         runtime=minutes(60),
     params:
         code=code("corpus/read_images"),
@@ -259,10 +264,12 @@ rule accept_images:
         "logs/{images}/accept_images.log",
     benchmark:
         "benchmarks/{images}/accept_images.tsv"
+    localrule: True
     conda:
         "../envs/images.yaml"
+    threads: 1
     resources:
-        mem_mb=megabytes(500),
+        mem_mb=megabytes(200),
         runtime=minutes(5),
     params:
         code=code("corpus/accept_images"),

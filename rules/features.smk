@@ -19,8 +19,9 @@ rule describe_recordings:
         "benchmarks/{corpus}/describe_recordings/{descriptors}/{bucket}.tsv"
     conda:
         "../envs/features.yaml"
+    threads: 1
     resources:
-        mem_mb=megabytes(3000),
+        mem_mb=megabytes(2000),
         runtime=minutes(240),
     params:
         code=code("features/describe_recordings"),
@@ -46,8 +47,9 @@ rule compute_spectra:
         "benchmarks/{corpus}/compute_spectra/{spectra}/{bucket}.tsv"
     conda:
         "../envs/features.yaml"
+    threads: 1
     resources:
-        mem_mb=megabytes(2000),
+        mem_mb=megabytes(1200),
         runtime=minutes(120),
     params:
         code=code("features/compute_spectra"),
@@ -73,8 +75,9 @@ rule augment_spectra:
         "benchmarks/{corpus}/augment_spectra/{spectra}/{augmentation}/{bucket}.tsv"
     conda:
         "../envs/features.yaml"
+    threads: 1
     resources:
-        mem_mb=megabytes(3000),
+        mem_mb=megabytes(1500),
         runtime=minutes(240),
     params:
         code=code("features/augment_spectra"),

@@ -22,10 +22,12 @@ rule prepare_image_task:
         "benchmarks/fusion/{fusion}/prepare_image_task/{modality}.tsv"
     wildcard_constraints:
         modality=choice(IMAGE_MODALITIES),
+    localrule: True
     conda:
         "../envs/classification.yaml"
+    threads: 1
     resources:
-        mem_mb=megabytes(2000),
+        mem_mb=megabytes(500),
         runtime=minutes(20),
     params:
         code=code("classification/prepare_task"),
@@ -63,7 +65,7 @@ rule train_image_encoder:
         "../envs/fusion.yaml"
     threads: 1
     resources:
-        mem_mb=megabytes(4000),
+        mem_mb=megabytes(2000),
         runtime=minutes(240),
     params:
         code=code("fusion/train_image_encoder"),
@@ -100,7 +102,7 @@ rule encode_images:
         "../envs/fusion.yaml"
     threads: 1
     resources:
-        mem_mb=megabytes(4000),
+        mem_mb=megabytes(1200),
         runtime=minutes(60),
     params:
         code=code("fusion/encode_images"),
@@ -134,7 +136,7 @@ rule encode_sounds:
         "../envs/fusion.yaml"
     threads: 1
     resources:
-        mem_mb=megabytes(4000),
+        mem_mb=megabytes(1200),
         runtime=minutes(60),
     params:
         code=code("fusion/encode_sounds"),
@@ -160,7 +162,7 @@ rule learn_fusions:
         "../envs/fusion.yaml"
     threads: 1
     resources:
-        mem_mb=megabytes(4000),
+        mem_mb=megabytes(2000),
         runtime=minutes(240),
     params:
         code=code("fusion/learn_fusions"),
@@ -188,7 +190,7 @@ rule learn_final_fusion:
         "../envs/fusion.yaml"
     threads: 1
     resources:
-        mem_mb=megabytes(4000),
+        mem_mb=megabytes(2000),
         runtime=minutes(60),
     params:
         code=code("fusion/learn_final_fusion"),
@@ -215,10 +217,12 @@ rule assemble_fusion:
         "logs/fusion/{fusion}/assemble_fusion.log",
     benchmark:
         "benchmarks/fusion/{fusion}/assemble_fusion.tsv"
+    localrule: True
     conda:
         "../envs/fusion.yaml"
+    threads: 1
     resources:
-        mem_mb=megabytes(2000),
+        mem_mb=megabytes(900),
         runtime=minutes(10),
     params:
         code=code("fusion/assemble_fusion"),
@@ -250,8 +254,9 @@ rule export_fusion:
         "benchmarks/fusion/{fusion}/export_fusion.tsv"
     conda:
         "../envs/fusion.yaml"
+    threads: 1
     resources:
-        mem_mb=megabytes(3000),
+        mem_mb=megabytes(1500),
         runtime=minutes(30),
     params:
         code=code("fusion/export_fusion"),
@@ -285,7 +290,7 @@ rule train_practical:
         "../envs/fusion.yaml"
     threads: 1
     resources:
-        mem_mb=megabytes(3000),
+        mem_mb=megabytes(1500),
         runtime=minutes(240),
     params:
         code=code("fusion/train_practical"),
@@ -315,8 +320,9 @@ rule evaluate_fusion:
         "benchmarks/fusion/{fusion}/evaluate_fusion.tsv"
     conda:
         "../envs/fusion.yaml"
+    threads: 1
     resources:
-        mem_mb=megabytes(3000),
+        mem_mb=megabytes(1000),
         runtime=minutes(60),
     params:
         code=code("fusion/evaluate_fusion"),

@@ -17,8 +17,9 @@ rule build_shards:
     priority: LONG_FIRST
     conda:
         "../envs/notes.yaml"
+    threads: 1
     resources:
-        mem_mb=megabytes(2000),
+        mem_mb=megabytes(1000),
         runtime=minutes(60),
     params:
         code=code("music/build_shards"),
@@ -49,6 +50,7 @@ rule train_transformer:
     resources:
         mem_mb=megabytes(4000),
         runtime=minutes(720),
+        gpu=music_gpus("training"),
     params:
         code=code("music/train_transformer"),
         network=music_options("network"),
@@ -79,8 +81,9 @@ rule generate_music:
         "../envs/torch.yaml"
     threads: 1
     resources:
-        mem_mb=megabytes(3000),
+        mem_mb=megabytes(1500),
         runtime=minutes(60),
+        gpu=music_gpus("generation"),
     params:
         code=code("music/generate_music"),
         options=music_options("generation"),
@@ -107,7 +110,7 @@ rule render_music:
         "../envs/notes.yaml"
     threads: 1
     resources:
-        mem_mb=megabytes(2000),
+        mem_mb=megabytes(1500),
         runtime=minutes(60),
     params:
         code=code("music/render_music"),
@@ -131,8 +134,9 @@ rule evaluate_music:
         "benchmarks/music/{model}/evaluate_music.tsv"
     conda:
         "../envs/notes.yaml"
+    threads: 1
     resources:
-        mem_mb=megabytes(2000),
+        mem_mb=megabytes(1000),
         runtime=minutes(60),
     params:
         code=code("music/evaluate_music"),

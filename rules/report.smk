@@ -21,10 +21,12 @@ rule describe_corpus:
         "logs/{corpus}/describe_corpus.log",
     benchmark:
         "benchmarks/{corpus}/describe_corpus.tsv"
+    localrule: True
     conda:
         "../envs/report.yaml"
+    threads: 1
     resources:
-        mem_mb=megabytes(500),
+        mem_mb=megabytes(300),
         runtime=minutes(10),
     params:
         code=page_code("report/describe_corpus"),
@@ -58,6 +60,7 @@ rule plot_transcription:
         "benchmarks/{corpus}/plot_transcription/{transcriber}.tsv"
     conda:
         "../envs/report.yaml"
+    threads: 1
     resources:
         mem_mb=megabytes(1000),
         runtime=minutes(10),
@@ -101,10 +104,12 @@ rule plot_transcription_scores:
         "logs/{corpus}/plot_transcription_scores/{transcriber}.log",
     benchmark:
         "benchmarks/{corpus}/plot_transcription_scores/{transcriber}.tsv"
+    localrule: True
     conda:
         "../envs/report.yaml"
+    threads: 1
     resources:
-        mem_mb=megabytes(500),
+        mem_mb=megabytes(300),
         runtime=minutes(10),
     params:
         code=page_code("report/plot_transcription_scores"),
@@ -136,10 +141,12 @@ rule plot_training:
         "logs/music/{model}/plot_training.log",
     benchmark:
         "benchmarks/music/{model}/plot_training.tsv"
+    localrule: True
     conda:
         "../envs/report.yaml"
+    threads: 1
     resources:
-        mem_mb=megabytes(500),
+        mem_mb=megabytes(300),
         runtime=minutes(10),
     params:
         code=page_code("report/plot_training"),
@@ -169,8 +176,9 @@ rule build_gallery:
         "benchmarks/music/{model}/build_gallery.tsv"
     conda:
         "../envs/report.yaml"
+    threads: 1
     resources:
-        mem_mb=megabytes(1000),
+        mem_mb=megabytes(1200),
         runtime=minutes(20),
     params:
         code=page_code("report/build_gallery"),
@@ -201,10 +209,12 @@ rule plot_music_evaluation:
         "logs/music/{model}/plot_music_evaluation.log",
     benchmark:
         "benchmarks/music/{model}/plot_music_evaluation.tsv"
+    localrule: True
     conda:
         "../envs/report.yaml"
+    threads: 1
     resources:
-        mem_mb=megabytes(500),
+        mem_mb=megabytes(300),
         runtime=minutes(10),
     params:
         code=page_code("report/plot_music_evaluation"),
@@ -228,8 +238,9 @@ rule draw_recording:
         recording="[^/]+",
     conda:
         "../envs/features.yaml"
+    threads: 1
     resources:
-        mem_mb=megabytes(2000),
+        mem_mb=megabytes(800),
         runtime=minutes(10),
     params:
         code=code("report/draw_recording"),
@@ -262,8 +273,9 @@ rule report_soundscape:
         "benchmarks/soundscapes/{soundscape}/report_soundscape.tsv"
     conda:
         "../envs/report.yaml"
+    threads: 1
     resources:
-        mem_mb=megabytes(1500),
+        mem_mb=megabytes(1000),
         runtime=minutes(30),
     params:
         code=page_code("report/report_soundscape"),
@@ -298,8 +310,9 @@ rule report_fusion:
         "benchmarks/fusion/{fusion}/report_fusion.tsv"
     conda:
         "../envs/fusion.yaml"
+    threads: 1
     resources:
-        mem_mb=megabytes(2000),
+        mem_mb=megabytes(1200),
         runtime=minutes(30),
     params:
         code=page_code("report/report_fusion"),
@@ -338,8 +351,9 @@ rule report_task:
         "benchmarks/classification/{task}/report_task.tsv"
     conda:
         "../envs/report.yaml"
+    threads: 1
     resources:
-        mem_mb=megabytes(1500),
+        mem_mb=megabytes(1000),
         runtime=minutes(30),
     params:
         code=page_code("report/report_task"),
@@ -371,10 +385,12 @@ rule tabulate_costs:
         "logs/report/tabulate_costs.log",
     benchmark:
         "benchmarks/report/tabulate_costs.tsv"
+    localrule: True
     conda:
         "../envs/report.yaml"
+    threads: 1
     resources:
-        mem_mb=megabytes(500),
+        mem_mb=megabytes(300),
         runtime=minutes(10),
     params:
         code=page_code("report/tabulate_costs"),
@@ -417,10 +433,12 @@ rule write_listening_page:
         "logs/report/write_listening_page.log",
     benchmark:
         "benchmarks/report/write_listening_page.tsv"
+    localrule: True
     conda:
         "../envs/report.yaml"
+    threads: 1
     resources:
-        mem_mb=megabytes(500),
+        mem_mb=megabytes(300),
         runtime=minutes(10),
     params:
         code=page_code("report/write_listening_page"),

@@ -19,8 +19,9 @@ rule hold_out_recordings:
     priority: LONG_FIRST
     conda:
         "../envs/audio.yaml"
+    threads: 1
     resources:
-        mem_mb=megabytes(1000),
+        mem_mb=megabytes(500),
         runtime=minutes(60),
     params:
         code=code("soundscape/hold_out_recordings"),
@@ -51,8 +52,9 @@ rule train_autoencoder:
         "../envs/soundscape.yaml"
     threads: of_soundscape(lambda s: s.autoencoder.threads)
     resources:
-        mem_mb=megabytes(4000),
+        mem_mb=megabytes(3000),
         runtime=minutes(720),
+        gpu=of_soundscape(lambda s: gpus(s.autoencoder)),
     params:
         code=code("soundscape/train_autoencoder"),
         options=soundscape_options("autoencoder"),
@@ -87,7 +89,7 @@ rule train_prior:
         "../envs/soundscape.yaml"
     threads: 1  # its steps are small: more threads would wait for each other by spinning
     resources:
-        mem_mb=megabytes(4000),
+        mem_mb=megabytes(2500),
         runtime=minutes(720),
     params:
         code=code("soundscape/train_prior"),
@@ -114,8 +116,9 @@ rule generate_soundscapes:
         "benchmarks/soundscapes/{soundscape}/generate_soundscapes.tsv"
     conda:
         "../envs/soundscape.yaml"
+    threads: 1
     resources:
-        mem_mb=megabytes(1500),
+        mem_mb=megabytes(1000),
         runtime=minutes(120),
     params:
         code=code("soundscape/generate_soundscapes"),
@@ -141,8 +144,9 @@ rule make_clips:
         "benchmarks/soundscapes/{soundscape}/make_clips.tsv"
     conda:
         "../envs/soundscape.yaml"
+    threads: 1
     resources:
-        mem_mb=megabytes(2000),
+        mem_mb=megabytes(1200),
         runtime=minutes(120),
     params:
         code=code("soundscape/make_clips"),
@@ -170,8 +174,9 @@ rule measure_long_piece:
         "benchmarks/soundscapes/{soundscape}/measure_long_piece.tsv"
     conda:
         "../envs/soundscape.yaml"
+    threads: 1
     resources:
-        mem_mb=megabytes(1500),
+        mem_mb=megabytes(1000),
         runtime=minutes(120),
     params:
         code=code("soundscape/measure_long_piece"),
@@ -201,8 +206,9 @@ rule evaluate_soundscape:
         "benchmarks/soundscapes/{soundscape}/evaluate_soundscape.tsv"
     conda:
         "../envs/classification.yaml"
+    threads: 1
     resources:
-        mem_mb=megabytes(3000),
+        mem_mb=megabytes(1500),
         runtime=minutes(120),
     params:
         code=code("soundscape/evaluate_soundscape"),

@@ -21,8 +21,9 @@ rule transcribe_recordings:
     priority: LONG_FIRST
     conda:
         "../envs/notes.yaml"
+    threads: 1
     resources:
-        mem_mb=megabytes(3000),
+        mem_mb=megabytes(1500),
         runtime=minutes(240),
     params:
         code=code("transcription/transcribe_recordings"),
@@ -50,8 +51,9 @@ rule evaluate_transcription:
         "benchmarks/{corpus}/evaluate_transcription/{transcriber}.tsv"
     conda:
         "../envs/notes.yaml"
+    threads: 1
     resources:
-        mem_mb=megabytes(2000),
+        mem_mb=megabytes(700),
         runtime=minutes(30),
     params:
         code=code("transcription/evaluate_transcription"),
