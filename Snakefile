@@ -19,6 +19,10 @@ if not workflow.overwrite_configfiles:
 report: "report/workflow.rst"
 
 
+# an importing workflow that has a rule by now keeps its own default target
+OWN_TARGET = not workflow.default_target
+
+
 include: "rules/common.smk"
 include: "rules/corpus.smk"
 include: "rules/features.smk"
@@ -83,7 +87,7 @@ rule fusion:
 
 rule all:
     """Everything the configuration asks for, and the page to listen to it."""
-    default_target: True
+    default_target: OWN_TARGET
     input:
         rules.corpora.input,
         rules.transcripts.input,

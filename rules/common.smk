@@ -4,7 +4,8 @@ import functools
 import hashlib
 import sys
 
-ROOT = Path(workflow.basedir)
+# of this file, not of a workflow that imports this one
+ROOT = Path(workflow.current_basedir).parent
 
 # scripts import the package from this checkout, in a conda environment and on a cluster node too
 sys.path.insert(0, str(ROOT / "src"))
@@ -25,6 +26,14 @@ from soundmill.corpus.sources import demo_name, is_demo, resolve_corpus
 from soundmill.errors import InputError
 from soundmill.fingerprint import CodeReader, fingerprint
 from soundmill.fusion.layout import FusionLayout
+
+# params and pages name the folder results/ too, where Snakemake puts no prefix
+if workflow.modifier.path_modifier.replace_prefix("results/") != "results/":
+    raise WorkflowError(
+        "soundmill cannot be imported with a prefix (prefix: or replace_prefix: of the module): "
+        "its results lie in results/. Take that line out; to keep them apart, run Snakemake with "
+        "--directory."
+    )
 
 try:
     CONFIG = load_config(config)

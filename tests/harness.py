@@ -35,9 +35,9 @@ class Workflow:
             raise AssertionError(f"{' '.join(command)} failed:\n{done.stdout}\n{done.stderr}")
         return done
 
-    def planned(self, *targets):
+    def planned(self, *targets, **options):
         """Return how many jobs of each rule a dry run plans."""
-        done = self.run(*targets, "--dry-run", "--quiet", "rules")
+        done = self.run(*targets, "--dry-run", "--quiet", "rules", **options)
         return job_counts(done.stdout + done.stderr)
 
 
