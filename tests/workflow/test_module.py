@@ -51,7 +51,7 @@ def test_a_workflow_imports_soundmill_and_consumes_a_result(importing):
     table = (workflow.folder / "results/costs.csv").read_text()
     assert "tones,decode_recordings," in table and "soundmill_" not in table
     rest = workflow.planned("lengths.txt", "soundmill_all", config=None)
-    assert set(rest) == {"soundmill_all", "soundmill_write_listening_page"}
+    assert "soundmill_write_listening_page" in rest and rest["soundmill_decode_recordings"] == 0
 
 
 @pytest.mark.parametrize(
