@@ -24,6 +24,7 @@ OWN_TARGET = not workflow.default_target
 
 
 include: "rules/common.smk"
+include: "rules/cluster.smk"
 include: "rules/corpus.smk"
 include: "rules/features.smk"
 include: "rules/transcription.smk"

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -12,6 +13,20 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
+from paths import ROOT
+
+PARTS = ("Snakefile", "rules", "scripts", "src", "envs", "profiles", "report", "config.yaml")
+
+
+def copy_workflow(folder):
+    """Copy what a run of the workflow needs into a folder."""
+    for name in PARTS:
+        source = ROOT / name
+        if source.is_dir():
+            ignore = shutil.ignore_patterns("__pycache__", "*.egg-info")
+            shutil.copytree(source, folder / name, ignore=ignore)
+        else:
+            shutil.copy(source, folder / name)
 
 
 @dataclass

@@ -197,11 +197,10 @@ class SlurmCluster:
         self._kill(int(path.read_text()), signal.SIGKILL)
         path.unlink()
 
-    def restart_daemon(self, name):
-        """Start slurmd again on a node whose jobs run on."""
-        holder = (self.lab / f"run/{name}.holder").read_text()
-        slurmd = f"slurmd -N {name} -f {self.lab}/etc/slurm.conf"
-        subprocess.run(["nsenter", "-t", holder, "-m", "-u", "sh", "-c", slurmd], check=True)
+    def alive(self, name):
+        """Whether slurmd runs on a node."""
+        path = self.lab / f"run/slurmd.{name}.pid"
+        return path.exists() and "slurmd" in command_line(path.read_text().strip())
 
     def state(self, name):
         """Return the state of a node, such as IDLE, MIXED, DOWN*."""

@@ -1,12 +1,7 @@
 """A fresh copy of the workflow in a temporary folder."""
 
-import shutil
-
 import pytest
-from harness import Workflow
-from paths import ROOT
-
-PARTS = ("Snakefile", "rules", "scripts", "src", "envs", "profiles", "report", "config.yaml")
+from harness import Workflow, copy_workflow
 
 
 @pytest.fixture(scope="session")
@@ -15,13 +10,7 @@ def copy_checkout(tmp_path_factory):
 
     def copy():
         folder = tmp_path_factory.mktemp("checkout")
-        for name in PARTS:
-            source = ROOT / name
-            if source.is_dir():
-                ignore = shutil.ignore_patterns("__pycache__", "*.egg-info")
-                shutil.copytree(source, folder / name, ignore=ignore)
-            else:
-                shutil.copy(source, folder / name)
+        copy_workflow(folder)
         return Workflow(folder)
 
     return copy

@@ -37,8 +37,6 @@ def test_every_rule_is_complete():
     assert len(rules) > 10
     for rule in rules:
         name = rule.split(":")[0]
-        if "localrule: True" in rule:
-            continue
         wanted = (
             "log:",
             "benchmark",

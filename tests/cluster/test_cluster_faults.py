@@ -1,0 +1,130 @@
+"""What a cluster does to jobs: results have the bytes of an undisturbed local run, and nothing
+that was finished is computed again.
+"""
+
+import re
+
+from slurm_cluster import wait_until
+from slurm_runs import same_contents
+
+TARGET = "results/music/tiny/metrics.json"
+TRAINED = "logs/music/tiny/train_transformer.log"
+JOBS = {"transcribe_recordings": 2, "build_shards": 1, "train_transformer": 1}
+
+
+def known(folder):
+    """Return when each recording that was transcribed was written to the cache."""
+    files = (folder / "results/.cache/transcribe").rglob("*.csv")
+    return {path.name: path.stat().st_mtime_ns for path in files}
+
+
+def half_heard(run):
+    """Wait until some recordings are transcribed and a job is at others; return number and node."""
+    return run.wait_for(
+        lambda: run.job_of("transcribe_recordings") if known(run.folder) else None,
+        "a transcription under way",
+    )
+
+
+def assert_as_undisturbed(begun, undisturbed):
+    """All results have the same bytes, and each job was finished just once."""
+    same_contents(begun.folder / "results", undisturbed.folder / "results")
+    assert begun.finished() == JOBS
+
+
+def assert_kept(before, folder):
+    """No recording that was transcribed before is transcribed again."""
+    assert before and before.items() <= known(folder).items()
+
+
+def test_a_cancelled_job_is_run_again_and_a_second_snakemake_disturbs_nothing(
+    cluster, begun, undisturbed
+):
+    run = begun.slurm(cluster, TARGET)
+    number, _ = half_heard(run)
+    before = known(begun.folder)
+    second = begun.slurm(cluster, TARGET).end(1)
+    assert "Directory cannot be locked" in second.text
+    cluster.command("scancel", number)
+    run.end()
+    assert_as_undisturbed(begun, undisturbed)
+    assert_kept(before, begun.folder)
+    assert begun.submitted(cluster) == {**JOBS, "transcribe_recordings": 3}
+
+
+def test_a_node_that_dies_in_a_transcription_costs_only_what_it_was_at(cluster, begun, undisturbed):
+    run = begun.slurm(cluster, TARGET)
+    _, node = half_heard(run)
+    before = known(begun.folder)
+    cluster.crash(node)
+    run.end()
+    assert_as_undisturbed(begun, undisturbed)
+    assert_kept(before, begun.folder)
+    # Slurm itself ran the job again, under its old number, on the other node
+    assert begun.submitted(cluster) == JOBS
+
+
+def test_a_node_whose_daemon_dies_may_write_while_its_job_runs_again(cluster, begun, undisturbed):
+    run = begun.slurm(cluster, TARGET)
+    _, node = run.wait_for_job("train_transformer", TRAINED, "step 20 of")
+    cluster.kill_daemon(node)
+    run.end()
+    assert_as_undisturbed(begun, undisturbed)
+    assert begun.submitted(cluster) == JOBS
+
+
+def test_a_training_killed_three_times_goes_on_where_it_was(cluster, begun, undisturbed):
+    run = begun.slurm(cluster, TARGET, "--retries", "3")
+    log = begun.folder / TRAINED
+    epoch = 20
+    for step in (40, 100, 160):
+        number, _ = run.wait_for_job("train_transformer", TRAINED, f"step {step} of")
+        cluster.command("scancel", "--signal=KILL", "--full", number)
+        wait_until(lambda n=number: n not in {j[0] for j in cluster.jobs()}, 60, "the end of a job")
+        reached = max(int(found) for found in re.findall(r"step (\d+) of", log.read_text()))
+        run.wait_for_job("train_transformer", TRAINED, "resuming after epoch")
+        resumed = int(re.findall(r"resuming after epoch \d+ \(step (\d+)\)", log.read_text())[-1])
+        assert reached - resumed <= epoch
+    run.end()
+    assert_as_undisturbed(begun, undisturbed)
+    assert begun.submitted(cluster) == {**JOBS, "train_transformer": 4}
+
+
+def test_a_job_over_its_memory_is_run_again_with_more(cluster, begun, undisturbed):
+    little = "train_transformer:mem_mb=350 if attempt == 1 else 3000"
+    run = begun.slurm(cluster, TARGET, "--set-resources", little).end()
+    assert "FAILED" in run.text or "OUT_OF_MEMORY" in run.text
+    assert_as_undisturbed(begun, undisturbed)
+    assert begun.submitted(cluster) == {**JOBS, "train_transformer": 2}
+
+
+def test_an_interrupted_run_leaves_no_jobs_and_goes_on(cluster, begun, undisturbed):
+    run = begun.slurm(cluster, TARGET)
+    half_heard(run)
+    before = known(begun.folder)
+    run.stop()
+    wait_until(lambda: not cluster.jobs(), 60, "an empty queue")
+    begun.slurm(cluster, TARGET).end()
+    assert_as_undisturbed(begun, undisturbed)
+    assert_kept(before, begun.folder)
+
+
+def test_after_snakemake_itself_was_killed_its_jobs_are_found_and_nothing_is_lost(
+    cluster, begun, undisturbed
+):
+    run = begun.slurm(cluster, TARGET)
+    number, _ = half_heard(run)
+    run.kill()
+    assert "Directory cannot be locked" in begun.slurm(cluster, TARGET).end(1).text
+    begun.run("--unlock")
+    refused = begun.slurm(cluster, TARGET).end(1)
+    assert "jobs of an earlier run still work in" in refused.text
+    assert number in re.findall(r"\d+", refused.text.partition("scancel")[2])
+    assert number in {job[0] for job in cluster.jobs()}
+    cluster.command("scancel", *(job[0] for job in cluster.jobs()))
+    wait_until(lambda: not cluster.jobs(), 60, "an empty queue")
+    before = known(begun.folder)
+    begun.slurm(cluster, TARGET).end()
+    same_contents(begun.folder / "results", undisturbed.folder / "results")
+    assert_kept(before, begun.folder)
+    assert begun.finished() == JOBS
