@@ -27,7 +27,8 @@ def refuse_orphans(folder: Path) -> None:
     """
     if not shutil.which("squeue"):
         return
-    command = ["squeue", "--me", "--noheader", "--format=%A|%k|%Z"]
+    alive = "--states=PENDING,CONFIGURING,RUNNING,SUSPENDED,COMPLETING"
+    command = ["squeue", "--me", "--noheader", alive, "--format=%A|%k|%Z"]
     shown = subprocess.run(command, capture_output=True, text=True, check=False).stdout
     jobs = [line.split("|", 2) for line in shown.splitlines()]
     own = os.environ.get("SLURM_JOB_ID")  # where Snakemake itself runs in a job

@@ -5,10 +5,11 @@ that was finished is computed again.
 import re
 
 from slurm_cluster import wait_until
-from slurm_runs import same_contents
+from slurm_runs import TRAINING, same_contents
 
 TARGET = "results/music/tiny/metrics.json"
 TRAINED = "logs/music/tiny/train_transformer.log"
+EPOCH = TRAINING["validation_interval"]
 JOBS = {"transcribe_recordings": 2, "build_shards": 1, "train_transformer": 1}
 
 
@@ -54,37 +55,44 @@ def test_a_cancelled_job_is_run_again_and_a_second_snakemake_disturbs_nothing(
 
 def test_a_node_that_dies_in_a_transcription_costs_only_what_it_was_at(cluster, begun, undisturbed):
     run = begun.slurm(cluster, TARGET)
-    _, node = half_heard(run)
+    number, node = half_heard(run)
     before = known(begun.folder)
     cluster.crash(node)
     run.end()
     assert_as_undisturbed(begun, undisturbed)
     assert_kept(before, begun.folder)
     # Slurm itself ran the job again, under its old number, on the other node
+    job = cluster.job(number)
+    assert job["Restarts"] == "1" and job["BatchHost"] != node
     assert begun.submitted(cluster) == JOBS
 
 
-def test_a_node_whose_daemon_dies_may_write_while_its_job_runs_again(cluster, begun, undisturbed):
+def test_a_job_whose_node_is_given_up_may_still_write_while_it_runs_again(
+    cluster, begun, undisturbed
+):
     run = begun.slurm(cluster, TARGET)
-    _, node = run.wait_for_job("train_transformer", TRAINED, "step 20 of")
+    number, node = run.wait_for_job("train_transformer", TRAINED, "step 20 of")
     cluster.kill_daemon(node)
     run.end()
     assert_as_undisturbed(begun, undisturbed)
-    assert begun.submitted(cluster) == JOBS
+    assert cluster.job(number)["Restarts"] == "1"
 
 
 def test_a_training_killed_three_times_goes_on_where_it_was(cluster, begun, undisturbed):
     run = begun.slurm(cluster, TARGET, "--retries", "3")
     log = begun.folder / TRAINED
-    epoch = 20
     for step in (40, 100, 160):
         number, _ = run.wait_for_job("train_transformer", TRAINED, f"step {step} of")
         cluster.command("scancel", "--signal=KILL", "--full", number)
-        wait_until(lambda n=number: n not in {j[0] for j in cluster.jobs()}, 60, "the end of a job")
-        reached = max(int(found) for found in re.findall(r"step (\d+) of", log.read_text()))
-        run.wait_for_job("train_transformer", TRAINED, "resuming after epoch")
-        resumed = int(re.findall(r"resuming after epoch \d+ \(step (\d+)\)", log.read_text())[-1])
-        assert reached - resumed <= epoch
+        wait_until(lambda n=number: n not in {job[0] for job in cluster.jobs()}, 60, "its end")
+        killed = log.read_text()
+        reached = max(int(found) for found in re.findall(r"step (\d+) of", killed))
+
+        def resumed(killed=killed):
+            said = log.read_text().removeprefix(killed)
+            return re.findall(r"resuming after epoch \d+ \(step (\d+)\)", said)
+
+        assert reached - int(run.wait_for(resumed, "a training that goes on")[0]) <= EPOCH
     run.end()
     assert_as_undisturbed(begun, undisturbed)
     assert begun.submitted(cluster) == {**JOBS, "train_transformer": 4}
@@ -115,6 +123,9 @@ def test_after_snakemake_itself_was_killed_its_jobs_are_found_and_nothing_is_los
     run = begun.slurm(cluster, TARGET)
     number, _ = half_heard(run)
     run.kill()
+    cluster.command(
+        "scontrol", "suspend", number
+    )  # so that it does not end before it is looked for
     assert "Directory cannot be locked" in begun.slurm(cluster, TARGET).end(1).text
     begun.run("--unlock")
     refused = begun.slurm(cluster, TARGET).end(1)
