@@ -12,7 +12,7 @@ from harness import copy_workflow, write_recordings
 sys.path.insert(0, str(Path(__file__).parent))
 
 from slurm_cluster import SlurmCluster, why_not
-from slurm_runs import OPTIONS, SlurmRun, SlurmWorkflow
+from slurm_runs import METRICS, OPTIONS, SHARDS, SlurmRun, SlurmWorkflow
 
 
 def pytest_collection_modifyitems(items):
@@ -54,27 +54,31 @@ def tidied(cluster):
 
 
 @pytest.fixture(scope="session")
-def decoded(cluster, tmp_path_factory):
-    """A checkout whose recordings are decoded; every test starts from a copy of it."""
+def stages(cluster, tmp_path_factory):
+    """What undisturbed local runs make: recordings decoded, then heard, then learned from."""
     folder = tmp_path_factory.mktemp("decoded") / "here"
     folder.mkdir()
     copy_workflow(folder)
     write_recordings(folder / "songs", 6, 90)
-    workflow = SlurmWorkflow(folder)
-    workflow.configure(OPTIONS)
-    workflow.run("corpora")
-    return workflow
-
-
-@pytest.fixture(scope="session")
-def undisturbed(decoded, tmp_path_factory):
-    """The same, finished by a local run that nothing disturbed."""
-    workflow = decoded.copy(tmp_path_factory.mktemp("undisturbed") / "here")
-    workflow.run("results/music/tiny/metrics.json")
-    return workflow
+    decoded = SlurmWorkflow(folder)
+    decoded.configure(OPTIONS)
+    decoded.run("corpora")
+    heard = decoded.copy(tmp_path_factory.mktemp("heard") / "here")
+    heard.run(SHARDS)
+    trained = heard.copy(tmp_path_factory.mktemp("trained") / "here")
+    trained.run(METRICS)
+    return decoded, heard, trained
 
 
 @pytest.fixture
-def begun(decoded, undisturbed, tmp_path):
-    """A checkout of its own to disturb: recordings are decoded, all else is to be done."""
-    return decoded.copy(tmp_path / "here")
+def hearing(stages, tmp_path):
+    """A checkout to disturb while it transcribes, and what it shall come to."""
+    decoded, heard, _ = stages
+    return decoded.copy(tmp_path / "here"), heard
+
+
+@pytest.fixture
+def learning(stages, tmp_path):
+    """A checkout to disturb while it trains, and what it shall come to."""
+    _, heard, trained = stages
+    return heard.copy(tmp_path / "here"), trained

@@ -207,8 +207,9 @@ class SlurmCluster:
         shown = self.command("scontrol", "--oneliner", "show", "node", name, check=False)
         return shown.partition(" State=")[2].split(" ")[0].partition("+")[0]
 
-    def jobs(self, states="PENDING,RUNNING"):
-        """Return (id, state, node, comment) of every job in these states."""
+    def jobs(self):
+        """Return (id, state, node, comment) of every job that has not ended."""
+        states = "PENDING,CONFIGURING,RUNNING,SUSPENDED,COMPLETING"
         shown = self.command("squeue", "-h", "-t", states, "-o", "%A|%T|%N|%k")
         return [tuple(line.split("|")) for line in shown.splitlines()]
 

@@ -21,6 +21,8 @@ OPTIONS = {
     "corpora": {"songs": {"source": "songs", "buckets": 2}},
     "music": {"tiny": MODEL},
 }
+SHARDS = "results/music/tiny/shards"
+METRICS = "results/music/tiny/metrics.json"
 PATIENCE = 900  # seconds until a run counts as hung; no test waits for them when all is well
 
 

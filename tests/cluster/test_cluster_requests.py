@@ -3,7 +3,7 @@
 import json
 
 from slurm_cluster import wait_until
-from slurm_runs import OPTIONS
+from slurm_runs import METRICS, OPTIONS
 
 SITE = """
 default-resources: {slurm_account: physics, slurm_partition: main}
@@ -12,13 +12,13 @@ set-resources:
 """
 
 
-def test_account_partition_memory_time_and_gpu_arrive(cluster, begun):
+def test_account_partition_memory_time_and_gpu_arrive(cluster, learning):
     options = json.loads(json.dumps(OPTIONS))
     options["music"]["tiny"]["training"]["accelerator"] = "gpu"
+    begun, _ = learning
     begun.configure(options)
-    begun.run("results/music/tiny/shards")
     (begun.folder / "site.yaml").write_text(SITE)
-    run = begun.slurm(cluster, "results/music/tiny/metrics.json", "--profile", "site.yaml")
+    run = begun.slurm(cluster, METRICS, "--profile", "site.yaml")
     number, _ = run.wait_for(lambda: run.job_of("train_transformer"), "a job")
     job = cluster.job(number)
     run.stop()
