@@ -20,9 +20,15 @@ from soundmill.classification.options import part_of_task
 from soundmill.config import load_config
 from soundmill.corpus.image_sources import image_digest, image_inputs
 from soundmill.corpus.labels import find_csv
-from soundmill.corpus.listing import bucket_digests, list_source
+from soundmill.corpus.listing import bucket_digests, list_source, source_folders
 from soundmill.corpus.names import bucket_names
-from soundmill.corpus.sources import demo_name, is_demo, resolve_corpus
+from soundmill.corpus.remote import is_remote
+from soundmill.corpus.sources import (
+    demo_name,
+    has_remote_labels,
+    is_demo,
+    resolve_corpus,
+)
 from soundmill.errors import InputError
 from soundmill.fingerprint import CodeReader, fingerprint
 from soundmill.fusion.layout import FusionLayout
@@ -47,6 +53,14 @@ except InputError as error:
 LONG_FIRST, CORPUS_FIRST = 2, 1
 
 DEMO_CORPORA = [name for name, options in CONFIG.corpora.items() if is_demo(options)]
+REMOTE_CORPORA = [
+    name
+    for name, options in CORPORA.items()
+    if any(map(is_remote, source_folders(options.source)))
+]
+REMOTE_LABELS = [
+    name for name, options in CONFIG.corpora.items() if has_remote_labels(options)
+]
 
 
 def choice(names):
@@ -162,9 +176,18 @@ def demo_folder(wildcards):
     )
 
 
+def fetched(pattern):
+    """Return a function of wildcards that gives ``pattern`` for remote corpora alone."""
+    return lambda wildcards: (
+        pattern.format(**wildcards) if wildcards.corpus in REMOTE_CORPORA else []
+    )
+
+
 def label_file(corpus):
     """Return the CSV of labels, when a corpus that is no demo has one."""
     labels = CORPORA[corpus].labels
+    if corpus in REMOTE_LABELS:
+        return labels.csv
     if not labels or not labels.csv or corpus in DEMO_CORPORA:
         return []
     return str(find_csv(labels.csv, CORPORA[corpus].source))
@@ -197,6 +220,39 @@ def listing(corpus):
     return bucket_digests(
         entries, options.buckets, Path(f"results/.state/{corpus}/listing")
     )
+
+
+@functools.cache
+def remote_listing(corpus):
+    """Return a digest of the remote recordings in each bucket.
+
+    Only the main process asks the server; the processes of jobs read what it found.
+    """
+    from soundmill.corpus.remote_listing import read_digests, remote_digests
+
+    options = CORPORA[corpus]
+    state = f"results/.state/{corpus}/remote"
+    if not workflow.is_main_process:
+        return read_digests(state)
+    place = f"corpora.{corpus}.source"
+    return remote_digests(options.source, options.buckets, state, place)
+
+
+@functools.cache
+def remote_labels(corpus):
+    """Return a digest of a table of labels on a server."""
+    from soundmill.corpus.remote_listing import kept_digest, remote_file_digest
+
+    listed = f"results/.state/{corpus}/remote/labels.csv"
+    if not workflow.is_main_process:
+        return kept_digest(listed)
+    uri = CONFIG.corpora[corpus].labels.csv
+    return remote_file_digest(uri, listed, f"corpora.{corpus}.labels.csv")
+
+
+def remote_digest(wildcards):
+    """Return what changes when an object of this bucket is added, removed or changed."""
+    return remote_listing(wildcards.corpus).get(wildcards.bucket, "not listed")
 
 
 def bucket_digest(wildcards):
@@ -418,6 +474,14 @@ if workflow.is_main_process:
         for corpus in set(CORPORA) - set(DEMO_CORPORA):
             listing(corpus)
             label_file(corpus)
+        if REMOTE_CORPORA or REMOTE_LABELS:
+            from soundmill.corpus.store import share_settings
+
+            share_settings(workflow.storage_provider_settings.get("s3"))
+        for corpus in REMOTE_CORPORA:
+            remote_listing(corpus)
+        for corpus in REMOTE_LABELS:
+            remote_labels(corpus)
         for images in CONFIG.images:
             image_inputs(CONFIG.images[images], f"images.{images}.source")
             image_labels(images)

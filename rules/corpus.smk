@@ -110,10 +110,70 @@ rule compose_digits:
         "../scripts/corpus/compose_digits.py"
 
 
+rule fetch_recordings:
+    """Fetch the recordings of one bucket of a remote corpus; what cannot be had gets a reason."""
+    output:
+        folder=directory("results/{corpus}/source/{bucket}"),
+        table="results/{corpus}/source/{bucket}.csv",
+    log:
+        "logs/{corpus}/fetch_recordings/{bucket}.log",
+    benchmark:
+        "benchmarks/{corpus}/fetch_recordings/{bucket}.tsv"
+    wildcard_constraints:
+        corpus=choice(REMOTE_CORPORA),
+    priority: CORPUS_FIRST
+    conda:
+        "../envs/remote.yaml"
+    # one: its eight connections wait for the network
+    threads: 1
+    resources:
+        mem_mb=megabytes(200),
+        runtime=minutes(120),
+    params:
+        code=code("corpus/fetch_recordings"),
+        listing=remote_digest,
+        listed="results/.state/{corpus}/remote/{bucket}.csv",
+        cache="results/.cache",
+    message:
+        "fetching the recordings of {wildcards.corpus}, bucket {wildcards.bucket}"
+    script:
+        "../scripts/corpus/fetch_recordings.py"
+
+
+rule fetch_labels:
+    """Fetch the table of labels of a corpus that has it on a server."""
+    output:
+        "results/{corpus}/source/labels.csv",
+    log:
+        "logs/{corpus}/fetch_labels.log",
+    benchmark:
+        "benchmarks/{corpus}/fetch_labels.tsv"
+    wildcard_constraints:
+        corpus=choice(REMOTE_LABELS),
+    priority: CORPUS_FIRST
+    localrule: True
+    conda:
+        "../envs/remote.yaml"
+    threads: 1
+    resources:
+        mem_mb=megabytes(200),
+        runtime=minutes(10),
+    params:
+        code=code("corpus/fetch_labels"),
+        listing=lambda wildcards: remote_labels(wildcards.corpus),
+        listed="results/.state/{corpus}/remote/labels.csv",
+    message:
+        "fetching the labels of {wildcards.corpus}"
+    script:
+        "../scripts/corpus/fetch_labels.py"
+
+
 rule normalise_names:
     """List one bucket of a corpus and give every recording a lower-case ASCII identifier."""
     input:
-        demo_folder,
+        demo=demo_folder,
+        recordings=fetched("results/{corpus}/source/{bucket}"),
+        fetched=fetched("results/{corpus}/source/{bucket}.csv"),
     output:
         names="results/{corpus}/names/{bucket}.csv",
     log:
@@ -143,6 +203,7 @@ rule decode_recordings:
     """Decode the recordings of one bucket to WAV; what cannot be decoded gets a reason."""
     input:
         names="results/{corpus}/names/{bucket}.csv",
+        recordings=fetched("results/{corpus}/source/{bucket}"),
     output:
         wav=directory("results/{corpus}/wav/{bucket}"),
         table="results/{corpus}/recordings/{bucket}.csv",

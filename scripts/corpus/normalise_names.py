@@ -12,4 +12,5 @@ with job_log(snakemake):
         output_csv=snakemake.output[0],
         index_csv=snakemake.params.index,
         place=f"corpora.{snakemake.wildcards.corpus}.source",
+        fetched_csv=snakemake.input.fetched or None,
     )

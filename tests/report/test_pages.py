@@ -69,4 +69,5 @@ def test_folder_all_recordings_share_is_named_once():
     assert split_folder(["/m/x.mp3"]) == ("/m", ["x.mp3"])
     assert split_folder(["x.mp3", "y.mp3"]) == ("", ["x.mp3", "y.mp3"])
     assert split_folder(["/m/x.mp3", "n/y.mp3"]) == ("", ["/m/x.mp3", "n/y.mp3"])
+    assert split_folder(["s3://b/m/x.mp3", "s3://b/y.mp3"]) == ("s3://b", ["m/x.mp3", "y.mp3"])
     assert split_folder(["/x.mp3"]) == ("/", ["x.mp3"]) and split_folder([]) == ("", [])

@@ -83,7 +83,8 @@ def test_configurations_in_the_readme_are_valid():
 @pytest.mark.parametrize("name", sorted(path.name for path in (ROOT / "envs").glob("*.yaml")))
 def test_conda_environments_have_the_pins_of_the_lock(name):
     # pip prints some names with underscores
-    lock = set((ROOT / "requirements.txt").read_text().lower().replace("_", "-").splitlines())
+    locks = [(ROOT / name).read_text() for name in ("requirements.txt", "requirements-dev.txt")]
+    lock = set("\n".join(locks).lower().replace("_", "-").splitlines())
     environment = yaml.safe_load((ROOT / "envs" / name).read_text())
     pins = next(item["pip"] for item in environment["dependencies"] if isinstance(item, dict))
     assert pins and set(pins) <= lock

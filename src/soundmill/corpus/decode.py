@@ -109,7 +109,7 @@ def decode_bucket(
 
 def _decode_row(row: Row, wav_dir: Path, cache: Cache, options: DecodeOptions) -> Row:
     """Return the row completed with what decoding found out."""
-    source = Path(row["source"])
+    source = Path(row.get("file") or row["source"])  # a remote recording lies elsewhere
 
     def build(target: Path) -> dict[str, Any]:
         _check_content(source, row["sha256"])

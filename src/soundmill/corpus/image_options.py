@@ -5,6 +5,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from soundmill.corpus.options import LabelOptions
+from soundmill.corpus.remote import check_local
 from soundmill.options import Options
 
 IMAGE_COLUMNS = ("width", "height")
@@ -38,8 +39,10 @@ class ImageCorpusOptions(Options):
     def _no_demo_in_list(self) -> Self:
         parts = [self.source] if isinstance(self.source, str) else self.source
         for part in parts:
+            check_local(part)
             if part.startswith("demo:") and (len(parts) > 1 or part != DEMO_DIGITS):
                 raise ValueError(f"source: {part!r}: there is only {DEMO_DIGITS!r}, by itself")
+        check_local((self.labels and self.labels.csv) or "")
         return self
 
     @property

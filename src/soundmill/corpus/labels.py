@@ -14,6 +14,7 @@ from soundmill.corpus.decode_options import MANIFEST_COLUMNS
 from soundmill.corpus.listing import source_folders
 from soundmill.corpus.names import audio_suffix, without_suffix
 from soundmill.corpus.options import SKIP, LabelOptions, pattern_fields
+from soundmill.corpus.remote import is_remote
 from soundmill.errors import InputError
 from soundmill.log import logger
 from soundmill.spreadsheets import read_csv
@@ -88,7 +89,8 @@ def find_csv(name: str, source: str | Sequence[str]) -> Path:
     InputError
         When it is in none of them.
     """
-    places = [Path(name).expanduser(), *(Path(folder, name) for folder in source_folders(source))]
+    folders = [folder for folder in source_folders(source) if not is_remote(folder)]
+    places = [Path(name).expanduser(), *(Path(folder, name) for folder in folders)]
     for path in places:
         if path.is_file():
             return path

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from soundmill.corpus.names import audio_suffix, bucket_names, bucket_of, normalise_names, slug
+from soundmill.corpus.remote import is_remote
 from soundmill.errors import InputError
 from soundmill.files import sha256_file
 from soundmill.log import progress
@@ -24,6 +25,10 @@ logger = logging.getLogger(__name__)
 
 NAME_COLUMNS = ("id", "source", "status", "reason", "bytes", "sha256")
 INDEX_COLUMNS = ("path", "size", "mtime_ns", "stamp_ns", "sha256")
+FETCHED_COLUMNS = ("path", "source", "file", "status", "reason")
+"""What is known of objects of a remote source once they are here; rejected ones have no file."""
+HIDDEN = "hidden file or folder"
+RECORDING_FOLDER = "is a folder with the name of a recording; it was searched like any folder"
 REHASH_BUDGET = 1 << 30
 """Bytes that `bucket_digests` reads at most to see that touched files hold what they held."""
 
@@ -47,9 +52,12 @@ class _Folder(NamedTuple):
 
 
 def source_folders(source: str | Sequence[str]) -> list[str]:
-    """Return the configured folders as a list, without trailing slashes."""
+    """Return the configured folders and addresses as a list, without trailing slashes."""
     folders = [source] if isinstance(source, str) else list(source)
-    return [str(Path(folder).expanduser()) for folder in folders]
+    return [
+        folder.rstrip("/") if is_remote(folder) else str(Path(folder).expanduser())
+        for folder in folders
+    ]
 
 
 def list_source(source: str | Sequence[str], place: str = "source") -> list[Entry]:
@@ -58,6 +66,7 @@ def list_source(source: str | Sequence[str], place: str = "source") -> list[Entr
     Parameters
     ----------
     source : folder or list of folders, sub-folders included; links are followed, once each.
+        Remote sources among them are left to `soundmill.corpus.remote_listing`.
     place : the option that named it, for messages.
 
     Recordings have status ``ok``. Files that are no audio by their extension, and hidden ones,
@@ -69,9 +78,12 @@ def list_source(source: str | Sequence[str], place: str = "source") -> list[Entr
     InputError
         When a folder is missing, given twice, or no recording is in any of them.
     """
-    folders = source_folders(source)
+    sources = source_folders(source)
+    folders = [folder for folder in sources if not is_remote(folder)]
     roots = [
-        _Folder(prefix, folder) for prefix, folder in zip(_prefixes(folders), folders, strict=True)
+        _Folder(prefix, folder)
+        for prefix, folder in zip(source_prefixes(sources), sources, strict=True)
+        if not is_remote(folder)
     ]
     searched: dict[str, str] = {}
     for folder in folders:
@@ -89,12 +101,12 @@ def list_source(source: str | Sequence[str], place: str = "source") -> list[Entr
         for link in batch:
             _follow(link, searched, entries, links)
     entries.sort()
-    if not any(entry.status != IGNORED for entry in entries):
-        raise InputError(_nothing_found(entries, folders, place))
+    if len(folders) == len(sources) and all(entry.status == IGNORED for entry in entries):
+        raise InputError(nothing_found([entry.path for entry in entries], folders, place))
     return entries
 
 
-def _prefixes(folders: Sequence[str]) -> list[str]:
+def source_prefixes(folders: Sequence[str]) -> list[str]:
     """Return what stands before paths: nothing for one folder, else names that tell them apart."""
     if len(folders) < 2:
         return ["" for _ in folders]
@@ -150,7 +162,7 @@ def _sort_item(
     """Decide what one directory entry is."""
     name, path, source = item.name, here.path + item.name, item.path
     if name[0] == ".":
-        entries.append(Entry(path, source, status=IGNORED, reason="hidden file or folder"))
+        entries.append(Entry(path, source, status=IGNORED, reason=HIDDEN))
         return
     audio = bool(audio_suffix(name))
     try:
@@ -164,18 +176,20 @@ def _sort_item(
         return
     if stat.S_ISDIR(state.st_mode):
         if audio:
-            reason = "is a folder with the name of a recording; it was searched like any folder"
-            entries.append(Entry(path, source, status=REJECTED, reason=reason))
+            entries.append(Entry(path, source, status=REJECTED, reason=RECORDING_FOLDER))
         (links if item.is_symlink() else folders).append(_Folder(path + "/", source))
     elif not audio:
-        suffix = Path(name).suffix
-        reason = f"not a recording by its extension ({suffix or 'none'})"
-        entries.append(Entry(path, source, status=IGNORED, reason=reason))
+        entries.append(Entry(path, source, status=IGNORED, reason=no_recording(name)))
     elif not stat.S_ISREG(state.st_mode):
         reason = "not a regular file (a pipe, socket or device)"
         entries.append(Entry(path, source, status=REJECTED, reason=reason))
     else:
         entries.append(Entry(path, source, state.st_size, state.st_mtime_ns))
+
+
+def no_recording(name: str) -> str:
+    """Return why a file of this name is ignored."""
+    return f"not a recording by its extension ({Path(name).suffix or 'none'})"
 
 
 def _stat_reason(source: str, error: OSError) -> str:
@@ -208,9 +222,10 @@ def _inside(path: str, folder: str) -> bool:
     return path == folder or path.startswith(folder.rstrip("/") + "/")
 
 
-def _nothing_found(entries: Sequence[Entry], folders: Sequence[str], place: str) -> str:
+def nothing_found(paths: Iterable[str], folders: Sequence[str], place: str) -> str:
+    """Return what to say of sources without any recording, and what else they hold."""
     where = ", ".join(map(repr, folders))
-    kinds = Counter(Path(entry.path).suffix or "no extension" for entry in entries)
+    kinds = Counter(Path(path).suffix or "no extension" for path in paths)
     found = ", ".join(f"{count} x {kind}" for kind, count in kinds.most_common(4))
     return (
         f"{place}: no recording in {where}; it holds {found or 'no file at all'}. "
@@ -312,6 +327,7 @@ def normalise_bucket(
     output_csv: str | os.PathLike[str],
     index_csv: str | os.PathLike[str],
     place: str = "source",
+    fetched_csv: str | os.PathLike[str] | None = None,
 ) -> list[Row]:
     """Give the recordings of one bucket their ids and hash their contents.
 
@@ -323,24 +339,39 @@ def normalise_bucket(
         have no id.
     index_csv : the bucket's index, see `bucket_digests`. Contents of known files (equal size
         and time) are not read again.
+    fetched_csv : what of the bucket came from remote sources (`FETCHED_COLUMNS`). Its rows have the
+        address as source, and one more column, ``file``, says where the recording lies.
     """
     entries = [
         entry
         for entry in list_source(source, place)
         if bucket_of(slug(entry.path), buckets) == bucket
     ]
+    fetched = {row["path"]: row for row in read_table(fetched_csv)} if fetched_csv else {}
+    entries += map(_fetched_entry, fetched.values())
     ids = normalise_names(entry.path for entry in entries if entry.status != IGNORED)
     known = _read_index(Path(index_csv))
     rows: list[Row] = []
     index: list[Row] = []
     for entry in progress(entries, total=len(entries), label=f"names of bucket {bucket}"):
         row, seen = _name_row(entry, known.get(entry.path))
+        if fetched_csv:
+            origin = fetched.get(entry.path, row)
+            row |= {"source": origin["source"], "file": origin.get("file", entry.source)}
         rows.append({"id": ids.get(entry.path, ""), **row})
         index.extend([seen] if seen else [])
     rows.sort(key=lambda row: row["source"])
-    write_table(output_csv, rows, NAME_COLUMNS)
+    write_table(output_csv, rows, (*NAME_COLUMNS, "file") if fetched_csv else NAME_COLUMNS)
     write_table(index_csv, index, INDEX_COLUMNS)
     return rows
+
+
+def _fetched_entry(row: Row) -> Entry:
+    """Return the entry of a remote recording: its file, or the reason why there is none."""
+    if row["status"] != OK:
+        return Entry(row["path"], row["source"], status=row["status"], reason=row["reason"])
+    state = Path(row["file"]).stat()
+    return Entry(row["path"], row["file"], state.st_size, state.st_mtime_ns)
 
 
 def _name_row(entry: Entry, known: Row | None) -> tuple[Row, Row | None]:

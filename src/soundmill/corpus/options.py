@@ -6,6 +6,7 @@ from typing import Self
 from pydantic import Field, field_validator, model_validator
 
 from soundmill.corpus.decode_options import MANIFEST_COLUMNS, DecodeOptions
+from soundmill.corpus.remote import check_local, check_scheme
 from soundmill.options import Options
 
 SKIP = "_"
@@ -16,13 +17,20 @@ class LabelOptions(Options):
     """Where labels come from; several ways may be combined when their names differ."""
 
     csv: str | None = None
-    """CSV file with a header, from the working folder or the source folder; default none."""
+    """CSV file with a header, from the working folder or the source folder, or, for recordings,
+    `s3://bucket/key`; default none."""
     key: str = "file"
     """Column of the CSV that names the recording: its path, file name, stem or id."""
     folders: bool | list[str] = False
     """`true` labels each recording with its folder; a list names the levels, outermost first."""
     pattern: str | None = None
     """Fields in the file name without extension, such as `{digit}_{speaker}_{take}`."""
+
+    @field_validator("csv")
+    @classmethod
+    def _check_csv(cls, csv: str | None) -> str | None:
+        check_scheme(csv or "")
+        return csv
 
     @field_validator("pattern")
     @classmethod
@@ -73,8 +81,8 @@ class CorpusOptions(Options):
     """One corpus: recordings, labels, decoding."""
 
     source: str | list[str] = Field(min_length=1)
-    """Folder, or list of folders, or `demo:ambient`, `demo:songs`, `demo:soundscapes` or
-    `demo:digits`."""
+    """Folder, `s3://bucket/prefix`, or a list of these; or `demo:ambient`, `demo:songs`,
+    `demo:soundscapes` or `demo:digits`. Credentials come from the environment (docs/remote.md)."""
     labels: LabelOptions | None = None
     """Labels from a CSV, from folders or from file names; default none."""
     decode: DecodeOptions = DecodeOptions()
@@ -85,3 +93,16 @@ class CorpusOptions(Options):
     """Largest share of rejected recordings to go on with."""
     truth: str | None = None
     """Folder of .mid or .tsv files named like the recordings, for transcription scores."""
+
+    @field_validator("truth")
+    @classmethod
+    def _check_truth(cls, truth: str | None) -> str | None:
+        check_local(truth or "")
+        return truth
+
+    @field_validator("source")
+    @classmethod
+    def _check_source(cls, source: str | list[str]) -> str | list[str]:
+        for one in [source] if isinstance(source, str) else source:
+            check_scheme(one)
+        return source

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from soundmill.corpus.decode_options import MANIFEST_COLUMNS
@@ -78,11 +78,11 @@ class Corpus:
 
 def split_folder(sources: Sequence[str]) -> tuple[str, list[str]]:
     """Return the folder all paths lie in, and each path from there."""
-    paths = [PurePosixPath(source).parts for source in sources]
+    paths = [source.split("/") for source in sources]  # as text: s3:// keeps both its slashes
     levels = zip(*(parts[:-1] for parts in paths), strict=False)
     common = [level[0] for level in takewhile(lambda level: len(set(level)) == 1, levels)]
-    folder = str(PurePosixPath(*common)) if common else ""
-    return folder, [str(PurePosixPath(*parts[len(common) :])) for parts in paths]
+    folder = "/".join(common) or "/" * len(common)
+    return folder, ["/".join(parts[len(common) :]) for parts in paths]
 
 
 def read_corpus(manifest: str | os.PathLike[str]) -> Corpus:
