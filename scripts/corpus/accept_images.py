@@ -5,7 +5,7 @@ from pathlib import Path
 from soundmill.log import job_log
 
 with job_log(snakemake):
-    from soundmill.corpus.images import accept_images
+    from soundmill.corpus.image_acceptance import accept_images
 
     accept_images(
         Path(snakemake.input[0]),

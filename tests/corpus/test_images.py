@@ -9,11 +9,12 @@ import pytest
 from PIL import Image, ImageDraw
 
 from soundmill.corpus import images as images_module
+from soundmill.corpus.image_acceptance import accept_images
 from soundmill.corpus.image_arrays import array_blocks
 from soundmill.corpus.image_options import ImageCorpusOptions
 from soundmill.corpus.image_preparation import prepare_array, prepare_image
 from soundmill.corpus.image_sources import image_digest, image_inputs, source_kind
-from soundmill.corpus.images import accept_images, read_images
+from soundmill.corpus.images import read_images
 from soundmill.errors import InputError
 from soundmill.options import validate
 from soundmill.status import read_table

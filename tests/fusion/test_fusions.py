@@ -12,7 +12,8 @@ from soundmill.fusion.examples import blame, calibrate, draw_examples
 from soundmill.fusion.fusion_network import Batch, Calibration
 from soundmill.fusion.gate import Gate, Trust
 from soundmill.fusion.intermediate import GatedUnits
-from soundmill.fusion.late import Mean, Product, Stacked, Weighted, class_shares
+from soundmill.fusion.late import Mean, Product, Stacked, Weighted
+from soundmill.fusion.late_calibration import class_shares
 from soundmill.fusion.options import FusionOptions, TrainingCases
 
 CLASSES, SIZES, TOKENS = 3, [5, 7], [(4, 6), (40, 5)]

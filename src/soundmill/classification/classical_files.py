@@ -3,8 +3,10 @@
 import io
 import json
 import os
+import sys
 import zipfile
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -27,14 +29,13 @@ STAMP = (2000, 1, 1, 0, 0, 0)
 
 def save_learner(path: str | os.PathLike[str], learner: Learner) -> None:
     """Write a learner with skops; the same learner gives the same bytes."""
-    import skops.io
-
+    skops_io = _skops_io()
     data = {
         "pipeline": learner.pipeline, "kind": learner.kind, "present": learner.present,
         "classes": learner.classes,
     }  # fmt: skip
     with atomic_path(path) as temporary:
-        temporary.write_bytes(_settled(skops.io.dumps(data)))
+        temporary.write_bytes(_settled(skops_io.dumps(data)))
 
 
 def load_learner(path: str | os.PathLike[str]) -> Learner:
@@ -45,11 +46,11 @@ def load_learner(path: str | os.PathLike[str]) -> Learner:
     InputError
         When the file holds a type that is not among `TRUSTED`, or cannot be read.
     """
-    import skops.io
+    skops_io = _skops_io()
     from skops.io.exceptions import UntrustedTypesFoundException
 
     try:
-        data = skops.io.load(Path(path), trusted=list(TRUSTED))
+        data = skops_io.load(Path(path), trusted=list(TRUSTED))
     except UntrustedTypesFoundException as error:
         raise InputError(
             f"{path} holds types no model of this kind has ({error}); do not use it, train again"
@@ -60,6 +61,24 @@ def load_learner(path: str | os.PathLike[str]) -> Learner:
         ) from error
     present = np.asarray(data["present"], np.int64)
     return Learner(data["pipeline"], data["kind"], present, data["classes"])
+
+
+def _skops_io() -> ModuleType:
+    """Return `skops.io`, imported without torch where torch is not there yet.
+
+    skops asks scikit-learn for all its estimators, which imports all its packages; one of them
+    is for arrays of torch and imports that: more than a second, and 150 MB, for nothing. Where a
+    module cannot be imported, the search goes on without it.
+    """
+    without = "torch" not in sys.modules
+    if without:
+        sys.modules["torch"] = None  # type: ignore[assignment]  # Python's way to say: not there
+    try:
+        import skops.io
+    finally:
+        if without:
+            del sys.modules["torch"]
+    return skops.io
 
 
 def _settled(content: bytes) -> bytes:

@@ -28,10 +28,10 @@ from soundmill.corpus.manifest import reject_duplicates
 from soundmill.corpus.names import normalise_names
 from soundmill.corpus.options import LabelOptions
 from soundmill.errors import InputError
-from soundmill.files import atomic_path, write_json
+from soundmill.files import atomic_path
 from soundmill.log import logger, progress
 from soundmill.spreadsheets import read_csv
-from soundmill.status import IGNORED, OK, REJECTED, Row, check_rejected, read_table, write_table
+from soundmill.status import IGNORED, OK, REJECTED, Row, write_table
 
 COLUMNS = (*MANIFEST_COLUMNS, *IMAGE_COLUMNS)
 BATCH = 1024
@@ -95,25 +95,6 @@ def read_images(
     logger.info("%d images ok, %d rejected, %d ignored",
                 *(counts[status] for status in (OK, REJECTED, IGNORED)))  # fmt: skip
     return {status: counts[status] for status in (OK, REJECTED, IGNORED)}
-
-
-def accept_images(
-    manifest: Path, output: str | os.PathLike[str], max_rejected: float
-) -> dict[str, Any]:
-    """Count images by status into ``output`` (JSON), if the corpus is good enough to go on.
-
-    Raises
-    ------
-    InputError
-        When nothing is left or more than ``max_rejected`` (a share, 0 to 1) was rejected.
-    """
-    rows = read_table(manifest)
-    check_rejected(rows, max_rejected, manifest)
-    counts = Counter(row["status"] for row in rows)
-    figures: dict[str, Any] = {status: counts[status] for status in (OK, REJECTED, IGNORED)}
-    figures["max_rejected"] = max_rejected
-    write_json(output, figures)
-    return figures
 
 
 def _drain(results: Iterable[Result], draft: Path) -> list[Row]:

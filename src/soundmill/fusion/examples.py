@@ -10,7 +10,7 @@ from torch import Tensor
 
 from soundmill.errors import InputError
 from soundmill.fusion.fusion_network import Array, Batch, Calibration, gather
-from soundmill.fusion.late import class_shares, fit_calibration
+from soundmill.fusion.late_calibration import class_shares, fit_calibration
 from soundmill.fusion.options import TrainingCases
 from soundmill.fusion.outputs import Outputs
 from soundmill.fusion.pairing import Draw, check_modalities, draw_cases, draw_pairs

@@ -1,17 +1,10 @@
 """Late fusion: each modality has decided, and the decisions become one."""
 
-from collections.abc import Sequence
-
 import numpy as np
-import numpy.typing as npt
 import torch
-from scipy.optimize import minimize_scalar
-from scipy.special import log_softmax
-from sklearn.linear_model import LogisticRegression
 from torch import Tensor, nn
 from torch.nn import functional
 
-from soundmill.classification.calibration import HOTTEST
 from soundmill.fusion.fusion_network import Batch, Calibration, Fusion, no_weights
 
 RIDGE = 1e-2
@@ -102,6 +95,8 @@ class Stacked(Fusion):
 
     def fit(self, batch: Batch, targets: Tensor) -> None:
         """Fit the regression; a class without examples keeps an intercept below all others."""
+        from sklearn.linear_model import LogisticRegression  # two seconds, that only learning needs
+
         inputs = self.inputs(batch).numpy()
         model = LogisticRegression(C=STACKING, max_iter=500)
         model.fit(inputs, targets.numpy())
@@ -115,46 +110,3 @@ class Stacked(Fusion):
         with torch.no_grad():
             self.linear.weight.copy_(torch.from_numpy(weight))
             self.linear.bias.copy_(torch.from_numpy(bias))
-
-
-def fit_temperature(logits: npt.NDArray[np.float32], targets: npt.NDArray[np.int64]) -> float:
-    """Return the temperature under which logits (n, c) are least surprised by the truth (n,).
-
-    As `soundmill.classification.calibration.fit_temperature`, but of logits, which know of errors
-    that are bolder than a probability can say.
-    """
-    values, every = np.asarray(logits, np.float64), np.arange(len(targets))
-
-    def loss(cold: float) -> float:
-        return float(-log_softmax(values * np.exp(cold), axis=1)[every, targets].mean())
-
-    widest = float(np.log(HOTTEST))
-    found = minimize_scalar(
-        loss, bounds=(-widest, widest), method="bounded", options={"xatol": 1e-4}
-    )
-    return float(np.exp(-found.x))
-
-
-def fit_calibration(
-    logits: Sequence[npt.NDArray[np.float32]],
-    targets: Sequence[npt.NDArray[np.int64]],
-    shares: npt.NDArray[np.float64],
-) -> Calibration:
-    """Return temperatures under which each modality alone is least surprised.
-
-    Parameters
-    ----------
-    logits : (n, c) of each modality, clean and damaged samples of the valid part.
-    targets : (n,) of each.
-    shares : (m, c) of the classes in the training parts.
-    """
-    temperatures = []
-    for values, truth in zip(logits, targets, strict=True):
-        temperatures.append(fit_temperature(values, truth))
-    return Calibration(torch.tensor(temperatures), torch.from_numpy(shares))
-
-
-def class_shares(targets: npt.NDArray[np.int64], classes: int) -> npt.NDArray[np.float64]:
-    """Return the share of each class (c,); one sample more of each, so that none is 0."""
-    count = np.bincount(targets, minlength=classes) + 1.0
-    return np.asarray(count / count.sum())
