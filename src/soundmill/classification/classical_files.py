@@ -24,6 +24,7 @@ TRUSTED = (
     "soundmill.classification.scaling.Scaler",
 )  # fmt: skip
 """The types a model file may hold beside those of numpy and scikit-learn that skops knows."""
+_FOR_TORCH = "sklearn.externals.array_api_compat.torch"
 STAMP = (2000, 1, 1, 0, 0, 0)
 
 
@@ -64,20 +65,20 @@ def load_learner(path: str | os.PathLike[str]) -> Learner:
 
 
 def _skops_io() -> ModuleType:
-    """Return `skops.io`, imported without torch where torch is not there yet.
+    """Return `skops.io`, imported without torch.
 
     skops asks scikit-learn for all its estimators, which imports all its packages; one of them
-    is for arrays of torch and imports that: more than a second, and 150 MB, for nothing. Where a
-    module cannot be imported, the search goes on without it.
+    is for arrays of torch and imports that: more than a second, and 180 MB, for nothing. The search
+    goes on without a package that cannot be imported.
     """
-    without = "torch" not in sys.modules
+    without = _FOR_TORCH not in sys.modules
     if without:
-        sys.modules["torch"] = None  # type: ignore[assignment]  # Python's way to say: not there
+        sys.modules[_FOR_TORCH] = None  # type: ignore[assignment]  # Python's way to say: not there
     try:
         import skops.io
     finally:
         if without:
-            del sys.modules["torch"]
+            del sys.modules[_FOR_TORCH]
     return skops.io
 
 
