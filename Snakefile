@@ -10,8 +10,9 @@ from snakemake.utils import min_version
 
 min_version("9.10")
 
-# a configuration given on the command line replaces the demo's instead of being mixed with it
-if not workflow.overwrite_configfiles:
+# a configuration given on the command line, or by workflow/Snakefile, replaces the demo's instead
+# of being mixed with it
+if not workflow.configfiles:
 
     configfile: "config.yaml"
 
@@ -23,6 +24,7 @@ report: "report/workflow.rst"
 OWN_TARGET = not workflow.default_target
 
 
+include: "rules/checkout.smk"
 include: "rules/common.smk"
 include: "rules/cluster.smk"
 include: "rules/corpus.smk"

@@ -52,7 +52,7 @@ def parsing(*arguments: str) -> float:
     seconds = []
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "Snakefile").write_text("rule all:\n    shell: 'true'\n")
-        Path(folder, "none.yaml").write_text("{}")
+        Path(folder, "none.yaml").write_text("corpora: {}")
         for _ in range(3):
             before = resource.getrusage(resource.RUSAGE_CHILDREN)
             subprocess.run(

@@ -2,18 +2,6 @@
 
 import functools
 import hashlib
-import sys
-
-# of this file, not of a workflow that imports this one
-ROOT = Path(workflow.current_basedir).parent
-
-# scripts import the package from this checkout, in a conda environment and on a cluster node too
-sys.path.insert(0, str(ROOT / "src"))
-os.environ.update(
-    PYTHONPATH=os.pathsep.join(
-        [str(ROOT / "src"), *filter(None, [os.environ.get("PYTHONPATH")])]
-    )
-)
 
 from soundmill.classification.layout import Layout
 from soundmill.classification.options import part_of_task
@@ -33,12 +21,10 @@ from soundmill.errors import InputError
 from soundmill.fingerprint import CodeReader, fingerprint
 from soundmill.fusion.layout import FusionLayout
 
-# params and pages name the folder results/ too, where Snakemake puts no prefix
-if workflow.modifier.path_modifier.replace_prefix("results/") != "results/":
+if not config:
     raise WorkflowError(
-        "soundmill cannot be imported with a prefix (prefix: or replace_prefix: of the module): "
-        "its results lie in results/. Take that line out; to keep them apart, run Snakemake with "
-        "--directory."
+        "the configuration is empty. Name at least a corpus, as examples/my_folder.yaml does; a "
+        "workflow that imports soundmill hands it over with config: in its module."
     )
 
 try:
