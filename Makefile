@@ -51,11 +51,12 @@ cluster: .venv/installed-dev  ## tests on a real Slurm on this machine (root; sl
 # real piano recordings where they are at hand, else two rendered pieces
 BENCH_RECORDINGS ?= $(wildcard $(addprefix ../shared/data/maps/*,p19*.flac scn15*.flac 545_3*.flac liz*.flac))
 
-bench: .venv/installed-dev  ## speed ratios, each measured within one run
+bench: .venv/installed-dev  ## speed ratios, each measured within one run, and what jobs cost to start
 	$(BIN)/python bench/transcription.py $(BENCH_RECORDINGS)
 	$(BIN)/python bench/generation.py
 	$(BIN)/python bench/descriptors.py
 	$(BIN)/python bench/soundscape.py
+	$(BIN)/python bench/startup.py
 
 reference: .venv/installed  ## write docs/options.md and schemas/config.schema.json
 	$(BIN)/python -m soundmill.cli.reference
