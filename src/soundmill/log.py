@@ -29,7 +29,7 @@ def job_log(job: Any) -> Iterator[None]:
     """Send everything a job says to its log file, tracebacks included.
 
     The first line says where the job runs and what it asked for, the last one how it ended
-    (`soundmill.progress.job_logs` reads both); in between no silence is longer than
+    (`soundmill.watching.job_logs` reads both); in between no silence is longer than
     `soundmill.heartbeat.HEARTBEAT_SECONDS`. On failure the last line on the terminal says what
     went wrong and which file to open, and the process ends with status 1.
 
@@ -59,20 +59,25 @@ def job_log(job: Any) -> Iterator[None]:
             )
 
     started = time.monotonic()
+
+    def end(how: str) -> str:
+        return f"{how} after {time.monotonic() - started:.1f} s"
+
     say("INFO", f"started: {start_line(job)}")
     try:
         with Heartbeat(handler) if first else nullcontext():
             yield
     except Exception as error:
-        say("ERROR", traceback.format_exc())
         kind = "" if isinstance(error, InputError) else f"{type(error).__name__}: "
+        say("ERROR", traceback.format_exc())
+        say("ERROR", end("failed") + ": " + " ".join(f"{kind}{error}".split()))
         print(f"error: {kind}{error}\nThe whole story is in {path}", file=sys.stderr)
         sys.exit(1)
     except KeyboardInterrupt:
-        say("ERROR", "interrupted")
+        say("ERROR", end("interrupted"))
         raise
     else:
-        say("INFO", f"ended after {time.monotonic() - started:.1f} s")
+        say("INFO", end("ended"))
     finally:
         root.removeHandler(handler)
         handler.close()

@@ -1,4 +1,4 @@
-"""`soundmill transcribe`, `generate`, `render`, `soundscape`, `classify`, `digits`, `inspect`."""
+"""The command `soundmill`: what the pipeline built on single files, and the status of a run."""
 
 import sys
 import warnings
@@ -9,6 +9,7 @@ import typer
 import yaml
 
 from soundmill.cli.fusion import digits
+from soundmill.cli.status import status
 from soundmill.errors import InputError
 from soundmill.options import Options, validate
 
@@ -16,7 +17,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="Use what the pipeline built on single files, without the workflow.",
+    help="Use what the pipeline built on single files, and see what a run does.",
 )
 
 Model = TypeVar("Model", bound=Options)
@@ -245,6 +246,7 @@ def classify(
 
 
 app.command()(digits)
+app.command()(status)
 
 
 @app.command()
