@@ -404,6 +404,7 @@ rule tabulate_costs:
     params:
         code=page_code("report/tabulate_costs"),
         benchmarks="benchmarks",
+        logs="logs",
         manifests={name: f"results/{name}/manifest.csv" for name in CORPORA},
         pieces={
             name: f"results/music/{name}/generated/pieces.csv" for name in CONFIG.music

@@ -12,6 +12,7 @@ with job_log(snakemake):
         manifests=snakemake.params.manifests,
         pieces=snakemake.params.pieces,
         stages=snakemake.params.stages,
+        logs=snakemake.params.logs,
         tasks=snakemake.params.tasks,
         fusions=snakemake.params.fusions,
         soundscapes=snakemake.params.soundscapes,

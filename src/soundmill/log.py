@@ -95,15 +95,14 @@ def start_line(job: Any) -> str:
     return " ".join(f"{name}={value}" for name, value in facts.items() if value is not None)
 
 
-def _queued(slurm_job: str) -> int | None:
-    """Return how many seconds a Slurm job waited before it began; None where nobody tells."""
+def _queued(slurm_job: str) -> int | str:
+    """Return how many seconds a Slurm job waited before it began; a word where Slurm is silent."""
     command = ["squeue", "--noheader", "--jobs", slurm_job, "--format", "%V %S"]
     try:
         told = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
         submitted, began = map(datetime.fromisoformat, told.stdout.split()[:2])
-    except (OSError, subprocess.SubprocessError, ValueError) as error:
-        logger.info("no queue time, squeue failed: %s", error)
-        return None
+    except (OSError, subprocess.SubprocessError, ValueError):
+        return "unknown"
     return max(0, round((began - submitted).total_seconds()))
 
 

@@ -1,14 +1,15 @@
-"""What the run cost: Snakemake's benchmark files, added up by rule."""
+"""What the run cost: Snakemake's benchmark files and the jobs' logs, added up by rule."""
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
 from soundmill.report.pages import write_page
 from soundmill.report.results import read_columns, read_corpus, read_pieces
 from soundmill.status import read_table, write_table
+from soundmill.watching.job_logs import JobLog, log_of_benchmark, read_job_log
 
 AUDIO_STAGES = (
     "compose_ambient", "compose_songs", "compose_soundscapes", "compose_digits",
@@ -22,7 +23,8 @@ LINES = ("music", "soundscapes", "classification", "fusion")
 
 COLUMNS = (
     "subject", "rule", "variant", "jobs", "wall_seconds", "cpu_seconds", "max_rss_mb",
-    "audio_seconds", "realtime_factor",
+    "audio_seconds", "realtime_factor", "longest_seconds", "queue_seconds", "threads", "mean_load",
+    "requested_mb", "requested_minutes",
 )  # fmt: skip
 
 
@@ -38,6 +40,24 @@ class Cost:
     cpu: float = 0.0
     memory: float | None = None
     audio: float | None = None
+    longest: float = 0.0
+    """Wall seconds of the longest job."""
+    queues: list[float] = field(default_factory=list)
+    """Seconds that jobs waited in the queue of a cluster, of those that did."""
+    threads: float | None = None
+    asked_memory: float | None = None
+    """MB; this and the two beside it are the largest request of a job."""
+    asked_minutes: float | None = None
+
+    @property
+    def queue(self) -> float | None:
+        """Mean seconds in the queue of a cluster."""
+        return sum(self.queues) / len(self.queues) if self.queues else None
+
+    @property
+    def load(self) -> float | None:
+        """Threads that were busy, on average; beside ``threads``, what was asked for."""
+        return self.cpu / self.wall if self.wall else None
 
     @property
     def speed(self) -> float | None:
@@ -53,6 +73,7 @@ def tabulate_costs(
     manifests: Mapping[str, str],
     pieces: Mapping[str, str],
     stages: Sequence[str],
+    logs: str | os.PathLike[str] | None = None,
     tasks: Sequence[str] = (),
     fusions: Sequence[str] = (),
     soundscapes: Mapping[str, str] = MappingProxyType({}),
@@ -69,6 +90,8 @@ def tabulate_costs(
         by soundscape model. They give the seconds of sound behind the real-time factors.
     stages : names of the rules in the order to show them; others are left out (left-overs of
         an earlier version of the pipeline).
+    logs : folder that mirrors ``benchmarks``; the first lines of logs tell what was asked for and
+        how long a job was in a queue. What no log tells is left empty.
     tasks, fusions : names of the tasks of these lines, after which benchmarks are looked for.
     """
     audio = {name: read_corpus(path).seconds for name, path in manifests.items()}
@@ -78,7 +101,8 @@ def tabulate_costs(
         audio[f"soundscapes/{model}"] = sum(float(row["seconds"]) for row in read_table(path))
     subjects = {*audio, *(f"classification/{task}" for task in tasks)}
     subjects |= {f"fusion/{task}" for task in fusions}
-    costs = [cost for cost in add_up(Path(benchmarks)) if cost.subject in subjects]
+    found = add_up(Path(benchmarks), Path(logs) if logs else None)
+    costs = [cost for cost in found if cost.subject in subjects]
     costs = [cost for cost in costs if cost.rule in stages]
     costs.sort(key=lambda cost: (LINES.index(cost.subject.partition("/")[0])
                                  if "/" in cost.subject else -1, cost.subject,
@@ -90,7 +114,7 @@ def tabulate_costs(
     write_page(page, "costs.html", costs=costs, total=sum(cost.wall for cost in costs))
 
 
-def add_up(root: Path) -> list[Cost]:
+def add_up(root: Path, logs: Path | None = None) -> list[Cost]:
     """Return one `Cost` for each rule, subject and variant under a folder of benchmarks."""
     found: dict[tuple[str, str, str], Cost] = {}
     for path in sorted(root.rglob("*.tsv")):
@@ -98,11 +122,28 @@ def add_up(root: Path) -> list[Cost]:
         cost = found.setdefault(key, Cost(*key))
         rows = read_columns(path, delimiter="\t")
         cost.jobs += 1
-        cost.wall += sum(value or 0 for value in rows.get("s", ()))
+        wall = sum(value or 0 for value in rows.get("s", ()))
+        cost.wall += wall
+        cost.longest = max(cost.longest, wall)
         cost.cpu += sum(value or 0 for value in rows.get("cpu_time", ()))
         peaks = [value for value in (*rows.get("max_rss", ()), cost.memory) if value is not None]
         cost.memory = max(peaks, default=None)
+        log = read_job_log(log_of_benchmark(path, root, logs)) if logs else None
+        if log is not None:
+            _add_request(cost, log)
     return list(found.values())
+
+
+def _add_request(cost: Cost, log: JobLog) -> None:
+    """Add what a job asked for and how long it was in a queue."""
+    queued = log.number("queued_s")
+    if queued is not None:
+        cost.queues.append(queued)
+    for name, fact in (
+        ("threads", "threads"), ("asked_memory", "mem_mb"), ("asked_minutes", "runtime"),
+    ):  # fmt: skip
+        values = [value for value in (getattr(cost, name), log.number(fact)) if value is not None]
+        setattr(cost, name, max(values, default=None))
 
 
 def _key(parts: tuple[str, ...]) -> tuple[str, str, str]:
@@ -118,6 +159,10 @@ def _key(parts: tuple[str, ...]) -> tuple[str, str, str]:
 
 def read_costs(table: Path) -> list[Cost]:
     """Read the CSV that `tabulate_costs` wrote."""
+
+    def number(cell: str) -> float | None:
+        return float(cell) if cell else None
+
     return [
         Cost(
             subject=row["subject"],
@@ -126,8 +171,13 @@ def read_costs(table: Path) -> list[Cost]:
             jobs=int(row["jobs"]),
             wall=float(row["wall_seconds"]),
             cpu=float(row["cpu_seconds"]),
-            memory=float(row["max_rss_mb"]) if row["max_rss_mb"] else None,
-            audio=float(row["audio_seconds"]) if row["audio_seconds"] else None,
+            memory=number(row["max_rss_mb"]),
+            audio=number(row["audio_seconds"]),
+            longest=float(row["longest_seconds"]),
+            queues=[float(row["queue_seconds"])] if row["queue_seconds"] else [],
+            threads=number(row["threads"]),
+            asked_memory=number(row["requested_mb"]),
+            asked_minutes=number(row["requested_minutes"]),
         )
         for row in read_table(table)
     ]
@@ -138,5 +188,7 @@ def _row(cost: Cost) -> dict[str, object]:
     cells = (
         cost.subject, cost.rule, cost.variant, cost.jobs, round(cost.wall, 2), round(cost.cpu, 2),
         cost.memory, cost.audio and round(cost.audio, 1), cost.speed and round(cost.speed, 2),
+        round(cost.longest, 2), None if cost.queue is None else round(cost.queue, 1), cost.threads,
+        None if cost.load is None else round(cost.load, 2), cost.asked_memory, cost.asked_minutes,
     )  # fmt: skip
     return dict(zip(COLUMNS, cells, strict=True))

@@ -2,13 +2,14 @@
 
 import csv
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
 from soundmill.watching.job_logs import JobLog
 from soundmill.watching.jobs import Job
 from soundmill.watching.last_run import Run, process_lives
+from soundmill.watching.main_log import Failure
 from soundmill.watching.slurm import Queue
 
 SILENT_SECONDS = 90.0
@@ -73,6 +74,22 @@ def judge(
     return _without_end(job, log, current, queue, now)
 
 
+def with_failure(seen: Seen, failure: Failure | None) -> Seen:
+    """Add what Snakemake's own log says: that a job which seems to wait failed, or why one died.
+
+    A job fails without a log of its own where it cannot be submitted, or cannot start.
+    """
+    if failure is None:
+        return seen
+    began = seen.log.began if seen.log else 0.0
+    newest = max(began, seen.job.submitted or 0.0)
+    if seen.state == State.WAITING and failure.time >= newest - 1:
+        return replace(seen, state=State.FAILED, note=failure.message or "see Snakemake's log")
+    if seen.state == State.FAILED and seen.log and not seen.log.end and failure.message:
+        return replace(seen, note=f"{failure.message} ({seen.note})")
+    return seen
+
+
 def _without_log(job: Job, run: Run | None, queue: Queue | None, now: float) -> Seen | None:
     """Judge a job that was given away and has written nothing since; None: that is history."""
     assert job.submitted is not None
@@ -84,7 +101,8 @@ def _without_log(job: Job, run: Run | None, queue: Queue | None, now: float) -> 
     elif job.slurm_job:
         return Seen(job, State.WAITING, queued=alive)
     since = max(0.0, now - job.submitted)
-    return Seen(job, State.RUNNING, note="starting", seconds=since) if alive else None
+    note = f"starting as Slurm job {job.slurm_job}" if job.slurm_job else "starting"
+    return Seen(job, State.RUNNING, note=note, seconds=since) if alive else None
 
 
 def _awaits_notice(job: Job, folder: Path, run: Run | None) -> bool:

@@ -10,10 +10,11 @@ from typing import Any
 from soundmill.watching.job_logs import read_job_log
 from soundmill.watching.jobs import Plan, plan_of, read_jobs
 from soundmill.watching.last_run import Run, recall_run
+from soundmill.watching.main_log import read_failures
 from soundmill.watching.slurm import ask_slurm
 from soundmill.watching.sound import Sound
 from soundmill.watching.stages import Progress, Stage, add_up
-from soundmill.watching.states import Seen, State, judge
+from soundmill.watching.states import Seen, State, judge, with_failure
 
 VERSION = 1
 """Of the JSON; it grows when a field goes or changes its meaning, not when one is added."""
@@ -57,7 +58,11 @@ def look(folder: Path, asked: Plan) -> Status:
     cluster = any(job.slurm_job for job in jobs)
     cluster |= any(log and "slurm_job" in log.facts and not log.end for log in logs)
     queue = ask_slurm() if cluster else None
-    seen = [judge(job, log, folder, run, queue, now) for job, log in zip(jobs, logs, strict=True)]
+    failures = read_failures(run.log) if run else {}
+    seen = [
+        with_failure(judge(job, log, folder, run, queue, now), failures.get(str(job.log)))
+        for job, log in zip(jobs, logs, strict=True)
+    ]
     return Status(folder, now, run, plan, add_up(seen, Sound(jobs, folder)), seen)
 
 
