@@ -39,10 +39,9 @@ def read_failures(path: str | Path) -> dict[str, Failure]:
                         found[told[2].strip()] = current
                     elif told[1] == "log":
                         current.log = told[2].split(" (check")[0].strip()
+                        current = None  # the last field of a failure
                     else:
                         current.message = told[2].strip()
-                elif current and not line.startswith(" "):
-                    current = None if line.strip() else current
     except OSError:
         return {}
     return {failure.log: failure for failure in found.values() if failure.log}
