@@ -3,6 +3,7 @@ understanding with explainable AI for trees", 2020).
 """
 
 import warnings
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,12 @@ import numpy.typing as npt
 from soundmill.classification.estimators import BoostedTrees, OneForEach
 from soundmill.classification.fitting import Learner
 from soundmill.classification.forest import Forest
+from soundmill.log import progress
 
 Floats = npt.NDArray[np.float64]
+ROWS = 32
+"""Recordings explained in one call, in which no other thread runs and no log is written; the
+values of one depend on no other."""
 
 
 def is_tree_learner(learner: Learner) -> bool:
@@ -61,11 +66,21 @@ def _values(learner: Any, x: Floats) -> Floats:
         x = x.astype(np.float32).astype(np.float64)  # as the trees see it
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "LightGBM binary classifier")  # its list is expected here
-        found = shap.TreeExplainer(model).shap_values(x, check_additivity=False)
-    if isinstance(found, list):
-        found = np.stack(found, axis=2)
-    found = np.asarray(found, np.float64)
-    return found[:, :, None] if found.ndim == 2 else found
+        explainer = shap.TreeExplainer(model)
+        parts = []
+        for rows in progress(_chunks(x), total=-(-len(x) // ROWS), unit="parts", label="explain"):
+            found = explainer.shap_values(rows, check_additivity=False)
+            if isinstance(found, list):
+                found = np.stack(found, axis=2)
+            found = np.asarray(found, np.float64)
+            parts.append(found[:, :, None] if found.ndim == 2 else found)
+    return np.concatenate(parts)
+
+
+def _chunks(x: Floats) -> Iterator[Floats]:
+    """Yield a few rows at a time."""
+    for first in range(0, len(x), ROWS):
+        yield x[first : first + ROWS]
 
 
 def _trees(forest: Forest) -> list[dict[str, Any]]:
