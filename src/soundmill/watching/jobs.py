@@ -78,8 +78,8 @@ def read_jobs(folder: Path, plan: Plan) -> list[Job]:
         When there is no workflow, or it or its configuration is wrong.
     """
     from snakemake import api as snakemake
-    from snakemake.exceptions import WorkflowError
     from snakemake.settings.enums import Quietness, RerunTrigger
+    from snakemake_interface_common.exceptions import ApiError, WorkflowError
 
     said = io.StringIO()
     try:
@@ -103,7 +103,7 @@ def read_jobs(folder: Path, plan: Plan) -> list[Job]:
                 force_incomplete=True,
             )  # fmt: skip
             return _jobs(workflow.dag(settings))
-    except (WorkflowError, OSError) as error:
+    except (WorkflowError, ApiError, OSError) as error:
         raise InputError(f"Snakemake cannot read the workflow: {error}") from error
     except SystemExit as error:
         raise InputError(f"Snakemake cannot read the workflow: {said.getvalue()}") from error
