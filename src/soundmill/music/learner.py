@@ -17,6 +17,7 @@ from soundmill.music.network_options import NetworkOptions, TrainingOptions
 from soundmill.music.shards import ShardReader
 from soundmill.music.vocabulary import PAD
 from soundmill.seeds import derive
+from soundmill.shares import Share
 
 FINAL_RATE = 0.1
 """Share of the highest learning rate that is left at the last step."""
@@ -26,7 +27,7 @@ class Learner(L.LightningModule):
     """The network with its loss, optimiser and data, as lightning wants it.
 
     One epoch of lightning is one validation interval, so that a state is always saved at the end
-    of an epoch. All randomness is a function of seed and step.
+    of an epoch. All randomness is a function of seed and step. Of each batch it takes its share.
     """
 
     def __init__(
@@ -41,27 +42,29 @@ class Learner(L.LightningModule):
         torch.manual_seed(derive(seed, "weights"))
         self.model = MusicTransformer(network, training.dropout)
         self.options, self.seed, self.windows, self.valid = training, seed, windows, valid
+        self.share = Share.present()
         self.totals = torch.zeros(4, dtype=torch.float64)
 
     def train_dataloader(self) -> "_Interval":
         """Return the batches up to the next validation; asked for anew each epoch."""
         start = self.trainer.global_step
         stop = min(start + self.options.validation_interval, self.options.max_steps)
-        return _Interval(self.windows, start, stop, self.global_rank, self.trainer.world_size)
+        return _Interval(self.windows, start, stop, self.share)
 
     def training_step(self, tokens: Tensor, index: int) -> Tensor:
         """Mean NLL of the next events (nats); ``tokens`` (B, context + 1)."""
         # dropout draws from torch's generator: seeded here, its state need not be saved
-        torch.manual_seed(
-            derive(self.seed, "dropout", str(self.global_step), str(self.global_rank))
-        )
-        logits = self.model(tokens[:, :-1])
-        return F.cross_entropy(logits.flatten(0, 1), tokens[:, 1:].flatten(), ignore_index=PAD)
+        torch.manual_seed(derive(self.seed, "dropout", str(self.global_step), "0"))
+        with self.share.draws(self.options.batch):
+            logits = self.model(tokens[:, :-1])
+        targets = tokens[:, 1:].flatten()
+        nll = F.cross_entropy(logits.flatten(0, 1), targets, ignore_index=PAD, reduction="sum")
+        return nll / self.share.portion((targets != PAD).sum())
 
     def val_dataloader(self) -> "DataLoader[Tensor]":
-        """Return the validation windows, divided among the devices."""
-        batches = [b.tokens for b in all_windows(self.valid, self.context, self.options.batch)]
-        mine = batches[self.global_rank :: self.trainer.world_size]
+        """Return the validation windows, each batch divided among the processes."""
+        batches = all_windows(self.valid, self.context, self.options.batch)
+        mine = [batch.tokens[self.share.items] for batch in batches]
         return DataLoader(mine, batch_size=None)  # type: ignore[arg-type]
 
     def validation_step(self, tokens: Tensor, index: int) -> None:
@@ -73,7 +76,7 @@ class Learner(L.LightningModule):
         """Turn the sums of all devices into the figures that callbacks watch."""
         mps = self.device.type == "mps"  # which has no float64
         totals = self.totals.to(self.device, torch.float32 if mps else torch.float64)
-        nll, right, events, _ = self.trainer.strategy.reduce(totals, reduce_op="sum").tolist()
+        nll, right, events, _ = self.share.total(totals).tolist()
         self.log("validation_nll", torch.tensor(nll / events))
         self.log("validation_accuracy", torch.tensor(right / events))
         self.totals.zero_()
@@ -108,16 +111,13 @@ class Learner(L.LightningModule):
 
 
 class _Interval:
-    """Training batches from step ``start`` to ``stop``; a device takes its share of each."""
+    """Training batches from step ``start`` to ``stop``; a process takes its share of each."""
 
-    def __init__(
-        self, windows: TrainingWindows, start: int, stop: int, rank: int, devices: int
-    ) -> None:
-        self._windows, self._steps = windows, range(start, stop)
-        self._rank, self._devices = rank, devices
+    def __init__(self, windows: TrainingWindows, start: int, stop: int, share: Share) -> None:
+        self._windows, self._steps, self._share = windows, range(start, stop), share
 
     def __len__(self) -> int:
         return len(self._steps)
 
     def __iter__(self) -> Iterator[Tensor]:
-        return (self._windows[step][self._rank :: self._devices] for step in self._steps)
+        return (self._windows[step][self._share.items] for step in self._steps)

@@ -5,6 +5,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from soundmill.options import Options
+from soundmill.process_options import check_shares
 
 
 class NetworkOptions(Options):
@@ -46,7 +47,7 @@ class TrainingOptions(Options):
     max_steps: int = Field(800, ge=1)
     """Optimiser steps at most."""
     batch: int = Field(8, ge=1)
-    """Windows per step over all devices."""
+    """Windows per step, of all devices together."""
     learning_rate: float = Field(2e-3, gt=0, le=1)
     """Highest learning rate, reached after the warm-up; falls along a cosine to a tenth."""
     warmup_steps: int = Field(60, ge=0)
@@ -64,16 +65,15 @@ class TrainingOptions(Options):
     accelerator: Literal["auto", "cpu", "gpu", "mps"] = "auto"
     """Device to train on."""
     devices: int = Field(1, ge=1)
-    """Number of devices; the batch is divided among them."""
-    strategy: Literal["auto", "ddp"] = "auto"
-    """How several devices share the work; auto: ddp (one process each) where there are several."""
+    """Devices of a node that share each batch, one process each; with `cpu` processes."""
+    nodes: int = Field(1, ge=1)
+    """Nodes of the cluster that share each batch; more than one needs Slurm."""
     precision: Literal["auto", "32-true", "bf16-mixed"] = "auto"
     """auto: bfloat16 on a GPU that has it, else 32 bits."""
     threads: int = Field(8, ge=1)
-    """CPU threads at most; those of a small network mostly wait for one another."""
+    """CPU threads of a device at most; those of a small network mostly wait for one another."""
 
     @model_validator(mode="after")
-    def _devices_divide_batch(self) -> Self:
-        if self.batch % self.devices:
-            raise ValueError(f"batch {self.batch} must be a multiple of {self.devices} devices")
+    def _processes(self) -> Self:
+        check_shares(self.batch, self.devices, self.nodes, self.accelerator)
         return self

@@ -10,6 +10,7 @@ import lightning as L
 import torch
 from torch import nn
 
+from soundmill.distributed import in_processes
 from soundmill.files import sha256_file, write_json
 from soundmill.music.data import TrainingWindows, all_windows
 from soundmill.music.events import decode
@@ -21,6 +22,7 @@ from soundmill.music.network_options import NetworkOptions, TrainingOptions
 from soundmill.music.shards import ShardReader
 from soundmill.music.vocabulary import SIZE
 from soundmill.seeds import derive
+from soundmill.shares import Share
 from soundmill.status import write_table
 from soundmill.training import Keeper, copy_weights, fit, open_state
 
@@ -30,6 +32,7 @@ CURVE_COLUMNS = (
 )  # fmt: skip
 
 
+@in_processes("training")
 def train(
     shards: Path,
     model: Path,
@@ -56,7 +59,7 @@ def train(
     curves : CSV to write, one row per validation; seconds include validations.
     state : folder for the training state; removed when training succeeds.
     code : fingerprint of the code; a state made by other code is discarded.
-    threads : CPU threads; None leaves torch's choice.
+    threads : CPU threads of all devices of a node; None leaves torch's choice.
 
     Raises
     ------
@@ -72,16 +75,20 @@ def train(
     )
     # by contents: reading the shards is quick beside a training, whose state outlives their copy
     sums = {path.name: sha256_file(path) for path in sorted(shards.glob("*.tfrecord"))}
-    open_state(state, [], sums, network.model_dump(), training.model_dump(), seed, code)
+    share = Share.present()
+    if share.first:
+        open_state(state, [], sums, network.model_dump(), training.model_dump(), seed, code)
+    share.wait()
     learner = Learner(network, training, seed, windows, readers["valid"])
     keeper = TokenKeeper(state / "last.ckpt", training.patience)
-    trainer = fit(
-        learner, keeper, accelerator=training.accelerator, devices=training.devices,
-        strategy=training.strategy, precision=training.precision, max_steps=training.max_steps,
-        gradient_clip_val=training.gradient_clip,
+    share.agree(state / "last.ckpt")
+    fit(
+        learner, keeper, accelerator=training.accelerator, precision=training.precision,
+        max_steps=training.max_steps, gradient_clip_val=training.gradient_clip,
         limit_val_batches=1.0 if len(readers["valid"]) else 0,
+        **share.trainer(training.devices, training.nodes),
     )  # fmt: skip
-    if not trainer.is_global_zero:
+    if not share.first:
         return
     last, best = copy_weights(learner.model), keeper.weights(learner)
     learner.model.load_state_dict(best)
@@ -126,7 +133,7 @@ class TokenKeeper(Keeper):
     def measure(self, trainer: L.Trainer, module: Any) -> tuple[dict[str, Any], float | None]:
         """Return the row of this validation, and its NLL."""
         figures = {name: float(value) for name, value in trainer.callback_metrics.items()}
-        total, count = self._losses.tolist()
+        total, count = module.share.mean(self._losses.tolist(), module.device)
         self._losses.zero_()
         self.reported = -math.inf  # each validation is reported
         nll = figures.get("validation_nll")

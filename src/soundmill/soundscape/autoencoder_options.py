@@ -5,6 +5,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from soundmill.options import Options
+from soundmill.process_options import check_shares
 
 SIZES = {
     "small": {"width": 192, "blocks": 2, "latents": 96, "global_latents": 16},
@@ -33,7 +34,7 @@ class AutoencoderOptions(Options):
     crop_seconds: float = Field(2.5, gt=0)
     """Length of the crops it learns from; shorter recordings are padded, and the padding masked."""
     batch: int = Field(16, ge=1)
-    """Crops in a step."""
+    """Crops in a step, of all devices together."""
     steps: int = Field(600, ge=1)
     """Steps of training."""
     epoch_steps: int = Field(50, ge=1)
@@ -54,8 +55,12 @@ class AutoencoderOptions(Options):
     """Arithmetic; `bf16-mixed` is faster on a GPU, and on a CPU with AMX."""
     accelerator: Literal["auto", "cpu", "gpu"] = "auto"
     """What to train on."""
+    devices: int = Field(1, ge=1)
+    """Devices of a node that share each batch, one process each; with `cpu` processes."""
+    nodes: int = Field(1, ge=1)
+    """Nodes of the cluster that share each batch; more than one needs Slurm."""
     threads: int = Field(8, ge=1)
-    """CPU threads at most; those of a small network mostly wait for one another."""
+    """CPU threads of a device at most; those of a small network mostly wait for one another."""
 
     @model_validator(mode="before")
     @classmethod
@@ -69,6 +74,7 @@ class AutoencoderOptions(Options):
     def _fits(self) -> Self:
         if self.n_fft % 4:
             raise ValueError(f"n_fft: {self.n_fft} must be a multiple of 4")
+        check_shares(self.batch, self.devices, self.nodes, self.accelerator)
         return self
 
     @property

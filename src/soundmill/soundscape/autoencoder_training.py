@@ -11,14 +11,15 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from soundmill.distributed import in_processes
 from soundmill.errors import InputError
 from soundmill.files import write_json
 from soundmill.log import logger
 from soundmill.seeds import derive
+from soundmill.shares import Share
 from soundmill.soundscape.autoencoder import (
     Autoencoder,
     Decoded,
-    Posterior,
     divergence,
 )
 from soundmill.soundscape.autoencoder_options import AutoencoderOptions
@@ -61,6 +62,7 @@ RESOLUTIONS = (256, 512, 2048)
 """Windows of the multi-resolution STFT loss (Yamamoto, Song and Kim 2020), samples."""
 
 
+@in_processes("options")
 def train_autoencoder(
     recordings: str | os.PathLike[str],
     output: Path,
@@ -85,6 +87,7 @@ def train_autoencoder(
     curves : CSV to write, a row for each validation.
     state : folder of the training state; removed when training succeeds.
     channels : of the sound, 1 or 2.
+    threads : CPU threads of all devices of a node; None leaves torch's choice.
 
     Raises
     ------
@@ -110,17 +113,23 @@ def train_autoencoder(
         Crops(parts[split], vocabulary, channels, length, derive(seed, split))
         for split in ("train", "valid")
     )
-    open_state(
-        state, [os.fspath(recordings)], options.model_dump(mode="json"),
-        vocabulary.as_json(), channels, seed, code,
-    )  # fmt: skip
+    share = Share.present()
+    if share.first:
+        open_state(
+            state, [os.fspath(recordings)], options.model_dump(mode="json"),
+            vocabulary.as_json(), channels, seed, code,
+        )  # fmt: skip
+    share.wait()
     learner = Learner(options, vocabulary, channels, train, valid, seed)
     keeper = AutoencoderKeeper(state / "last.ckpt", what="autoencoder")
+    share.agree(state / "last.ckpt")
     fit(
         learner, keeper, max_epochs=count_epochs(options.steps, options.epoch_steps),
         accelerator=options.accelerator, precision=options.precision,
-        gradient_clip_val=GRADIENT_CLIP,
+        gradient_clip_val=GRADIENT_CLIP, **share.trainer(options.devices, options.nodes),
     )  # fmt: skip
+    if not share.first:
+        return
     network = learner.network.cpu().eval()
     network.load_state_dict(keeper.weights(learner))
     write_table(curves, keeper.curve, CURVE_COLUMNS)
@@ -172,6 +181,7 @@ class Learner(L.LightningModule):
         levels, mask = self.levels(train.draw(START_CROPS, "start"))
         start_from_components(self.network, levels, mask)
         self.losses: list[tuple[float, float, float]] = []
+        self.share = Share.present()
 
     def levels(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Return log magnitudes (B, T, channels * bins) and mask (B, T) of a batch."""
@@ -183,36 +193,46 @@ class Learner(L.LightningModule):
             mask = torch.cat([mask, mask[:, -1:]], dim=1)
         return levels, mask[:, :frames]
 
-    def loss(self, batch: Batch) -> tuple[Tensor, Tensor, Posterior]:
-        """Return the negative log likelihood and the divergence, nats a bin, and the posterior."""
+    def loss(self, batch: Batch, items: int, share: Share) -> tuple[Tensor, Tensor, Decoded]:
+        """Return the negative log likelihood and the divergence, nats a bin, and what was decoded.
+
+        Of the two the mean over the processes is that of the whole batch.
+
+        Parameters
+        ----------
+        batch : crops of this process.
+        items : crops in the whole batch, of which these are a share.
+        """
         levels, mask = self.levels(batch)
         y = self.network.normalise(levels)
-        posterior, decoded = self.network(y, mask, batch.condition)
+        with share.draws(items):
+            posterior, decoded = self.network(y, mask, batch.condition)
         scaled = (y - decoded.mean) * torch.exp(-decoded.log_spread)
         each = (0.5 * scaled.square() + decoded.log_spread) * mask.unsqueeze(2)
-        heard = mask.sum() * self.network.bands
+        heard = share.portion(mask.sum()) * self.network.bands
         bits = self.options.free_bits
         local = divergence(posterior.mean, posterior.log_variance)
         weight = mask[:, :: self.options.stride].unsqueeze(2)
-        local = (local * weight).sum((0, 1)).div(weight.sum()).clamp_min(bits).sum()
+        local = (local * weight).sum((0, 1)) / share.portion(weight.sum())
         whole = divergence(posterior.global_mean, posterior.global_log_variance)
-        whole = whole.mean(0).clamp_min(bits).sum()
+        whole = whole.sum(0) / (items / share.of)
+        local, whole = (share.at_least(part, bits).sum() for part in (local, whole))
         each_frame = local / self.options.stride + whole / levels.shape[1]
-        self._decoded = decoded
-        return each.sum() / heard, each_frame / self.network.bands, posterior
+        return each.sum() / heard, each_frame / self.network.bands, decoded
 
     def training_step(self, batch: Batch, index: int) -> Tensor:
         """Return the loss of a batch."""
         torch.manual_seed(derive(self.seed, "step", str(self.global_step)))
         options = self.options
         if batch.condition.shape[1]:
-            shown = torch.rand(len(batch.condition), 1) >= options.condition_dropout
+            with self.share.draws(options.batch):
+                shown = torch.rand(len(batch.condition), 1) >= options.condition_dropout
             batch = batch._replace(condition=batch.condition * shown.to(batch.condition))
-        reconstruction, kl, _ = self.loss(batch)
+        reconstruction, kl, decoded = self.loss(batch, options.batch, self.share)
         warm = min(1.0, self.global_step / max(options.kl_warmup * options.steps, 1))
         loss = reconstruction + warm * options.kl_weight * kl
         if options.stft_weight:
-            loss = loss + options.stft_weight * self._stft_loss(batch, self._decoded)
+            loss = loss + options.stft_weight * self._stft_loss(batch, decoded)
         self.losses.append(
             (float(loss.detach()), float(reconstruction.detach()), float(kl.detach()))
         )
@@ -224,8 +244,12 @@ class Learner(L.LightningModule):
         The decoded magnitudes sound with the phases of the recording, since its own are drawn.
         """
         options = self.options
-        batch = Batch(*(part[:STFT_CROPS] for part in batch))
-        decoded = Decoded(*(part[:STFT_CROPS] for part in decoded))
+        crops = min(STFT_CROPS, options.batch)
+        mine = self.share.count(crops)
+        if not mine:
+            return decoded.mean.new_zeros(())
+        batch = Batch(*(part[:mine] for part in batch))
+        decoded = Decoded(*(part[:mine] for part in decoded))
         spectrum = stft(batch.samples, options.n_fft, options.hop)
         levels = self.network.restore(decoded.mean)
         # a mean of logarithms is below the logarithm of the mean, by the more the noisier
@@ -243,15 +267,16 @@ class Learner(L.LightningModule):
                 for x in (sound, batch.samples)
             )
             total = total + (ours - real).abs().mean()
-        return total / len(RESOLUTIONS)
+        return total / len(RESOLUTIONS) * (mine * self.share.of / crops)
 
     def train_dataloader(self) -> Any:
         """Return the batches of the present epoch."""
         options, epoch = self.options, self.current_epoch
         steps = min(options.epoch_steps, options.steps - epoch * options.epoch_steps)
         return epoch_loader(
-            lambda *names: self.crops.draw(options.batch, *names), epoch, max(steps, 1)
-        )
+            lambda *names: self.crops.draw(options.batch, *names, items=self.share.items),
+            epoch, max(steps, 1),
+        )  # fmt: skip
 
     def configure_optimizers(self) -> Any:
         """Return the optimiser and its schedule."""
@@ -267,13 +292,17 @@ class Learner(L.LightningModule):
         total, count = 0.0, 0
         places = self.held_out.cover(VALID_CROPS)
         for first in range(0, len(places), self.options.batch):
-            numbers, starts = zip(*places[first : first + self.options.batch], strict=True)
-            batch = self.held_out.take(list(numbers), list(starts))
-            reconstruction, kl, _ = self.loss(Batch(*(part.to(self.device) for part in batch)))
-            total += float(reconstruction + self.options.kl_weight * kl) * len(numbers)
-            count += len(numbers)
+            chosen = places[first : first + self.options.batch]
+            # of fewer crops than processes each takes all: some would have none
+            share = self.share if len(chosen) >= self.share.of else Share()
+            mine = chosen[share.items]
+            batch = self.held_out.take([number for number, _ in mine], [start for _, start in mine])
+            batch = Batch(*(part.to(self.device) for part in batch))
+            reconstruction, kl, _ = self.loss(batch, len(chosen), share)
+            total += float(reconstruction + self.options.kl_weight * kl) * len(chosen)
+            count += len(chosen)
         self.network.train()
-        return total / count
+        return self.share.mean([total / count], self.device)[0]
 
 
 class AutoencoderKeeper(Keeper):
@@ -284,7 +313,8 @@ class AutoencoderKeeper(Keeper):
     ) -> tuple[dict[str, Any], float | None]:
         """Return a row of the curve and the validation loss."""
         assert isinstance(module, Learner)
-        loss, reconstruction, kl = (float(x) for x in np.mean(module.losses, axis=0))
+        mine = np.mean(module.losses, axis=0).tolist()
+        loss, reconstruction, kl = module.share.mean(mine, module.device)
         module.losses.clear()
         valid = module.validate()
         row = {

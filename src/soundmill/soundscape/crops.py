@@ -46,15 +46,15 @@ class Crops:
         weights = np.array([math.sqrt(r.frames) for r in recordings])
         self._weights = weights / weights.sum() if len(weights) else weights
 
-    def draw(self, count: int, *names: str) -> Batch:
-        """Return a batch of random crops; the same names give the same ones."""
+    def draw(self, count: int, *names: str, items: slice = slice(None)) -> Batch:
+        """Return these items of a batch of random crops; the same names give the same ones."""
         random = np.random.default_rng(derive(self.seed, "crops", *names))
         chosen = random.choice(len(self.recordings), count, p=self._weights)
         starts = [
             int(random.integers(max(self.recordings[i].frames - self.samples, 0) + 1))
             for i in chosen
         ]
-        return self.take(chosen.tolist(), starts)
+        return self.take(chosen.tolist()[items], starts[items])
 
     def cover(self, most: int) -> list[tuple[int, int]]:
         """Return (recording, first sample) of at most so many crops, spread over all of them."""
