@@ -70,18 +70,19 @@ def minutes(amount):
     return lambda wildcards, attempt: amount * attempt
 
 
-def megabytes(amount, grows_with=None):
+def megabytes(amount, grows_with=None, processes=lambda wildcards: 1):
     """Return a memory request in MB that grows with each attempt.
 
     ``amount`` is what the job's own process needs, imports included. Where ``grows_with`` names an
-    input, its files are held in memory: as 64 bits a number, and in a few copies.
+    input, its files are held in memory: as 64 bits a number, and in a few copies. ``processes``
+    tells how many a node runs of it.
     """
 
     def request(wildcards, input, attempt):
         files = input.get(grows_with, []) if grows_with else []
         files = [files] if isinstance(files, str) else files
         held = 6 * sum(os.path.getsize(path) for path in files) / 1e6
-        return SNAKEMAKE_MB + round(attempt * (amount + held))
+        return SNAKEMAKE_MB + round(attempt * processes(wildcards) * (amount + held))
 
     return request
 
@@ -89,7 +90,24 @@ def megabytes(amount, grows_with=None):
 def gpus(options):
     """Return how many GPUs options ask for: none unless they name one, so that no job waits."""
     asked = getattr(options, "accelerator", None) or options.device
-    return getattr(options, "devices", 1) if asked in ("gpu", "cuda") else 0
+    if asked not in ("gpu", "cuda"):
+        return 0
+    return getattr(options, "devices", 1) * getattr(options, "nodes", 1)
+
+
+def threads_of(training):
+    """Return the threads of all processes that a training has on a node."""
+    return training.threads * training.devices
+
+
+def nodes_of(training):
+    """Return the nodes that a training asks for; None, which asks for nothing, for one."""
+    return training.nodes if training.nodes > 1 else None
+
+
+def mpi_of(training):
+    """Return what the Slurm plugin is told of a job that starts processes on its other nodes."""
+    return "srun" if training.nodes > 1 else None
 
 
 CODE_READER = CodeReader(".snakemake/soundmill-code.json")
@@ -142,6 +160,11 @@ def music_options(section):
 def music_gpus(section):
     """Return a function of wildcards that gives how many GPUs a music model's stage asks for."""
     return lambda wildcards: gpus(getattr(CONFIG.music[wildcards.model], section))
+
+
+def of_music_training(what):
+    """Return a function of wildcards that asks the training options of a music model ``what``."""
+    return lambda wildcards: what(CONFIG.music[wildcards.model].training)
 
 
 def music_seed(wildcards):
@@ -375,6 +398,11 @@ def judge_of(soundscape):
     """Return the model folder of the learner that judges what a soundscape model makes."""
     judge = soundscape.evaluation.judge
     return [TASKS[judge.task].model(judge.learner)] if judge else []
+
+
+def of_autoencoder(what):
+    """Return a function of wildcards that asks the options of an autoencoder ``what``."""
+    return of_soundscape(lambda soundscape: what(soundscape.autoencoder))
 
 
 soundscape_seed = of_soundscape(lambda soundscape: soundscape.seed)

@@ -46,11 +46,14 @@ rule train_transformer:
     priority: LONG_FIRST
     conda:
         "../envs/torch.yaml"
-    threads: lambda wildcards: CONFIG.music[wildcards.model].training.threads
+    threads: of_music_training(threads_of)
     resources:
-        mem_mb=megabytes(4000),
+        mem_mb=megabytes(4000, processes=of_music_training(lambda o: o.devices)),
         runtime=minutes(720),
-        gpu=music_gpus("training"),
+        gpu=of_music_training(gpus),
+        nodes=of_music_training(nodes_of),
+        tasks=of_music_training(nodes_of),
+        mpi=of_music_training(mpi_of),
     params:
         code=code("music/train_transformer"),
         network=music_options("network"),

@@ -50,11 +50,14 @@ rule train_autoencoder:
     priority: LONG_FIRST
     conda:
         "../envs/soundscape.yaml"
-    threads: of_soundscape(lambda s: s.autoencoder.threads)
+    threads: of_autoencoder(threads_of)
     resources:
-        mem_mb=megabytes(3000),
+        mem_mb=megabytes(3000, processes=of_autoencoder(lambda o: o.devices)),
         runtime=minutes(720),
-        gpu=of_soundscape(lambda s: gpus(s.autoencoder)),
+        gpu=of_autoencoder(gpus),
+        nodes=of_autoencoder(nodes_of),
+        tasks=of_autoencoder(nodes_of),
+        mpi=of_autoencoder(mpi_of),
     params:
         code=code("soundscape/train_autoencoder"),
         options=soundscape_options("autoencoder"),

@@ -12,6 +12,7 @@ import json
 import logging
 import os
 import pickle
+import re
 import shutil
 import signal
 import socket
@@ -20,14 +21,16 @@ import sys
 import threading
 import time
 import traceback
-from collections import deque
+from collections import Counter
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from datetime import timedelta
 from pathlib import Path
 from typing import IO, Any, ParamSpec
 
 from soundmill.errors import InputError
 from soundmill.files import write_json
+from soundmill.heartbeat import HEARTBEAT_SECONDS, Heartbeat
 from soundmill.log import logger
 from soundmill.shares import Share
 
@@ -36,9 +39,10 @@ EXPECTED = "find_unused_parameters=True was specified"
 """In a warning of DDP, which it gives to whoever wants what `Share.trainer` wants."""
 GRACE_SECONDS = 30.0
 """After which processes on other nodes that should have ended are given up."""
-LAST_WORDS = 5
-"""Lines that are not log records, of which a failure without a traceback shows the last."""
-
+MOST_WORDS = 20
+"""Lines that are not log records which are kept to explain a failure; the first say most."""
+TASK_ENDED = re.compile(r"srun: error: (\S+): tasks? ([-\d,]+): (.+)")
+"""What srun says of each process that fails, from the first on."""
 
 P = ParamSpec("P")
 
@@ -132,7 +136,7 @@ def _free_port() -> int:
 
 def _supervise(commands: list[list[str]], variables: list[dict[str, Any]], folder: Path) -> None:
     """Start all, log what they say until they end; end all when one fails."""
-    words: deque[str] = deque(maxlen=LAST_WORDS)
+    words: list[str] = []
     said, saying = os.pipe()
     processes: list[subprocess.Popen[bytes]] = []
     # each process ends itself when the other end of its standard input is closed: also when
@@ -159,7 +163,7 @@ def _supervise(commands: list[list[str]], variables: list[dict[str, Any]], folde
         _end(processes)
     relay.join(GRACE_SECONDS)
     if failed:
-        _raise_failure(folder, failed, list(words), len(processes))
+        _raise_failure(folder, failed, words)
 
 
 def _end(processes: list[subprocess.Popen[bytes]]) -> None:
@@ -173,8 +177,8 @@ def _end(processes: list[subprocess.Popen[bytes]]) -> None:
             process.wait()
 
 
-def _relay(stream: IO[str], words: deque[str]) -> None:
-    """Log the records that processes print; keep the last of what else they print."""
+def _relay(stream: IO[str], words: list[str]) -> None:
+    """Log the records that processes print; log and keep what else they print."""
     for line in stream:
         try:
             record = json.loads(line)
@@ -183,29 +187,31 @@ def _relay(stream: IO[str], words: deque[str]) -> None:
             if line.strip() and EXPECTED not in line:
                 logger.info("a process of the training: %s", line.rstrip())
                 words.append(line.strip())
+                del words[MOST_WORDS:]
 
 
-def _raise_failure(folder: Path, failed: Mapping[int, int], words: list[str], started: int) -> None:
+def _raise_failure(folder: Path, failed: Mapping[int, int], words: list[str]) -> None:
     """Raise what made the first of all processes fail."""
     reports = [json.loads(path.read_text()) for path in sorted(folder.glob("failure-*.json"))]
-    told = {report["rank"] for report in reports}
-    for number, status in failed.items():
-        # its end broke the connections of the others, whose reports tell only that
-        if status < 0 and (started > 1 and number not in told):
-            raise RuntimeError(
-                f"process {number + 1} of {started} was ended by "
-                f"{signal.Signals(-status).name}; when nobody did that, memory ran out"
-            )
+    # one that was killed reports nothing; the others report that they lost it
+    killed = [
+        f"process {number} was ended by {signal.Signals(-status).name}"
+        for number, status in failed.items()
+        if status < 0
+    ]
+    first_words = next(filter(None, map(TASK_ENDED.search, words)), None)
+    if first_words and not first_words[3].startswith("Exited"):
+        killed = [f"process {first_words[2]} on {first_words[1]} was ended: {first_words[3]}"]
+    if killed:
+        raise RuntimeError(f"{killed[0]}; when nobody did that, memory ran out")
     if not reports:
-        (status,) = list(failed.values())[:1]
-        raise RuntimeError(
-            f"the training's processes ended with status {status}. Their last words:\n"
-            + "\n".join(words)
-        )
-    first = min(reports, key=lambda report: report["time"])
+        status = next(iter(failed.values()))
+        told = "\n".join(["", *words])
+        raise RuntimeError(f"the processes of the training ended with status {status}{told}")
+    first = min(reports, key=lambda report: float(report["time"]))
     if first["for_people"]:
         raise InputError(first["message"])
-    where = f"process {first['rank'] + 1} of {first['processes']} on {first['node']}"
+    where = f"process {first['rank']} of {first['processes']} on {first['node']}"
     logger.error("%s failed:\n%s", where, first["trace"])
     raise RuntimeError(f"{where} failed: {first['message']}")
 
@@ -233,7 +239,9 @@ def main(folder: Path) -> None:
     try:
         call = pickle.loads((folder / CALL).read_bytes())
         _meet(call["accelerator"])
-        call["function"](**call["arguments"])
+        # it speaks before that of the program that waits, which knows nothing of this one's work
+        with Heartbeat(handler, HEARTBEAT_SECONDS / 2) if rank == 0 else nullcontext():
+            call["function"](**call["arguments"])
         _part()
     except BaseException as error:
         report = {
@@ -259,12 +267,22 @@ def _meet(accelerator: str) -> None:
     import torch
 
     gpu = accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available()
-    here = torch.device("cuda", int(os.environ["LOCAL_RANK"])) if gpu else None
+    number, seen = int(os.environ["LOCAL_RANK"]), torch.cuda.device_count()
+    if gpu and number >= seen:
+        raise InputError(
+            f"devices: {socket.gethostname()} has {seen} GPUs for this training, fewer than "
+            "processes; lower devices, or ask for as many GPUs on each node"
+        )
+    here = torch.device("cuda", number) if gpu else None
     if here is not None:
         torch.cuda.set_device(here)
     torch.distributed.init_process_group(
         "nccl" if gpu else "gloo", timeout=timedelta(minutes=30), device_id=here
     )
+    hosts: list[str] = [""] * torch.distributed.get_world_size()
+    torch.distributed.all_gather_object(hosts, socket.gethostname())
+    places = ", ".join(f"{number} on {host}" for host, number in Counter(hosts).items())
+    logger.info("%d processes share each batch: %s", len(hosts), places)
 
 
 def _part() -> None:
