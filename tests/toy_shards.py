@@ -17,11 +17,12 @@ def arpeggio(seed, notes=40):
     return make_notes(onset, onset + 0.2, np.resize(figure, notes), np.full(notes, 64))
 
 
-def write_toy_shards(folder, train=12, valid=3, test=3, notes=40):
+def write_toy_shards(folder, train=12, valid=3, test=3, notes=40, longer=0):
+    """Write shards; each piece of a split has ``longer`` notes more than the one before it."""
     for number, (split, count) in enumerate({"train": train, "valid": valid, "test": test}.items()):
         pieces = []
         for i in range(count):
-            events = encode(arpeggio(100 * number + i, notes))
+            events = encode(arpeggio(100 * number + i, notes + i * longer))
             tokens = np.concatenate(([START], events, [END])).astype(np.int16)
             name = f"{split}-{i}"
             pieces.append(Piece(name, name, 0, 1.0, tokens).to_bytes())
