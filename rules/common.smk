@@ -70,19 +70,18 @@ def minutes(amount):
     return lambda wildcards, attempt: amount * attempt
 
 
-def megabytes(amount, grows_with=None, processes=lambda wildcards: 1):
+def megabytes(amount, grows_with=None):
     """Return a memory request in MB that grows with each attempt.
 
     ``amount`` is what the job's own process needs, imports included. Where ``grows_with`` names an
-    input, its files are held in memory: as 64 bits a number, and in a few copies. ``processes``
-    tells how many a node runs of it.
+    input, its files are held in memory: as 64 bits a number, and in a few copies.
     """
 
     def request(wildcards, input, attempt):
         files = input.get(grows_with, []) if grows_with else []
         files = [files] if isinstance(files, str) else files
         held = 6 * sum(os.path.getsize(path) for path in files) / 1e6
-        return SNAKEMAKE_MB + round(attempt * processes(wildcards) * (amount + held))
+        return SNAKEMAKE_MB + round(attempt * (amount + held))
 
     return request
 
@@ -90,24 +89,7 @@ def megabytes(amount, grows_with=None, processes=lambda wildcards: 1):
 def gpus(options):
     """Return how many GPUs options ask for: none unless they name one, so that no job waits."""
     asked = getattr(options, "accelerator", None) or options.device
-    if asked not in ("gpu", "cuda"):
-        return 0
-    return getattr(options, "devices", 1) * getattr(options, "nodes", 1)
-
-
-def threads_of(training):
-    """Return the threads of all processes that a training has on a node."""
-    return training.threads * training.devices
-
-
-def nodes_of(training):
-    """Return the nodes that a training asks for; None, which asks for nothing, for one."""
-    return training.nodes if training.nodes > 1 else None
-
-
-def mpi_of(training):
-    """Return what the Slurm plugin is told of a job that starts processes on its other nodes."""
-    return "srun" if training.nodes > 1 else None
+    return getattr(options, "devices", 1) if asked in ("gpu", "cuda") else 0
 
 
 CODE_READER = CodeReader(".snakemake/soundmill-code.json")
@@ -160,11 +142,6 @@ def music_options(section):
 def music_gpus(section):
     """Return a function of wildcards that gives how many GPUs a music model's stage asks for."""
     return lambda wildcards: gpus(getattr(CONFIG.music[wildcards.model], section))
-
-
-def of_music_training(what):
-    """Return a function of wildcards that asks the training options of a music model ``what``."""
-    return lambda wildcards: what(CONFIG.music[wildcards.model].training)
 
 
 def music_seed(wildcards):
@@ -400,17 +377,49 @@ def judge_of(soundscape):
     return [TASKS[judge.task].model(judge.learner)] if judge else []
 
 
-def of_autoencoder(what):
-    """Return a function of wildcards that asks the options of an autoencoder ``what``."""
-    return of_soundscape(lambda soundscape: what(soundscape.autoencoder))
-
-
 soundscape_seed = of_soundscape(lambda soundscape: soundscape.seed)
 soundscape_conditions = of_soundscape(
     lambda soundscape: {
         name: plain(options) for name, options in soundscape.conditions.items()
     }
 )
+
+
+def training_of_music(wildcards):
+    """Return the training options of a music model."""
+    return CONFIG.music[wildcards.model].training
+
+
+training_of_autoencoder = of_soundscape(lambda soundscape: soundscape.autoencoder)
+
+
+def threads_of(training):
+    """Return a function of wildcards that gives the threads a training has on a node."""
+    return lambda wildcards: training(wildcards).threads * training(wildcards).devices
+
+
+def gpus_of(training):
+    """Return a function of wildcards that gives the GPUs of all nodes of a training."""
+    return lambda wildcards: gpus(training(wildcards)) * training(wildcards).nodes
+
+
+def of_each_process(training, request):
+    """Return a function that gives a memory request for all processes a training has on a node."""
+    return lambda wildcards, input, attempt: (
+        training(wildcards).devices * request(wildcards, input, attempt)
+    )
+
+
+def nodes_of(training):
+    """Return a function of wildcards that gives the nodes to ask for; None, for one, asks nothing."""
+    return lambda wildcards: (
+        training(wildcards).nodes if training(wildcards).nodes > 1 else None
+    )
+
+
+def mpi_of(training):
+    """Return a function of wildcards that tells the Slurm plugin of jobs that call srun themselves."""
+    return lambda wildcards: "srun" if training(wildcards).nodes > 1 else None
 
 
 FUSIONS = {

@@ -46,14 +46,14 @@ rule train_transformer:
     priority: LONG_FIRST
     conda:
         "../envs/torch.yaml"
-    threads: of_music_training(threads_of)
+    threads: threads_of(training_of_music)
     resources:
-        mem_mb=megabytes(4000, processes=of_music_training(lambda o: o.devices)),
+        mem_mb=of_each_process(training_of_music, megabytes(4000)),
         runtime=minutes(720),
-        gpu=of_music_training(gpus),
-        nodes=of_music_training(nodes_of),
-        tasks=of_music_training(nodes_of),
-        mpi=of_music_training(mpi_of),
+        gpu=gpus_of(training_of_music),
+        nodes=nodes_of(training_of_music),
+        tasks=nodes_of(training_of_music),
+        mpi=mpi_of(training_of_music),
     params:
         code=code("music/train_transformer"),
         network=music_options("network"),

@@ -50,14 +50,14 @@ rule train_autoencoder:
     priority: LONG_FIRST
     conda:
         "../envs/soundscape.yaml"
-    threads: of_autoencoder(threads_of)
+    threads: threads_of(training_of_autoencoder)
     resources:
-        mem_mb=megabytes(3000, processes=of_autoencoder(lambda o: o.devices)),
+        mem_mb=of_each_process(training_of_autoencoder, megabytes(3000)),
         runtime=minutes(720),
-        gpu=of_autoencoder(gpus),
-        nodes=of_autoencoder(nodes_of),
-        tasks=of_autoencoder(nodes_of),
-        mpi=of_autoencoder(mpi_of),
+        gpu=gpus_of(training_of_autoencoder),
+        nodes=nodes_of(training_of_autoencoder),
+        tasks=nodes_of(training_of_autoencoder),
+        mpi=mpi_of(training_of_autoencoder),
     params:
         code=code("soundscape/train_autoencoder"),
         options=soundscape_options("autoencoder"),
