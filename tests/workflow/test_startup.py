@@ -26,8 +26,9 @@ LIGHT = {
 ALLOWED = {
     "": """
         classification/write_model_card corpus/accept_corpus corpus/accept_images
-        corpus/normalise_names corpus/write_manifest report/describe_corpus report/tabulate_costs
-        soundscape/hold_out_recordings transcription/transcribe_recordings""",
+        corpus/fetch_labels corpus/fetch_recordings corpus/normalise_names corpus/write_manifest
+        report/describe_corpus report/tabulate_costs soundscape/hold_out_recordings
+        transcription/transcribe_recordings""",
     "pandas": """
         classification/answer_corpus classification/predict_recordings
         classification/train_classical""",
