@@ -45,7 +45,7 @@ def music(shards, folder, **update):
         "shards": shards, "model": folder / "model", "metrics": folder / "metrics.json",
         "curves": folder / "curves.csv", "state": folder / "state", "network": NETWORK,
         "training": TRAINING.model_copy(update=update), "seed": 3, "code": "abc",
-        "threads": update.get("devices", 1),
+        "threads": 1,
     }  # fmt: skip
 
 
@@ -54,7 +54,7 @@ def sound(table, folder, **update):
         "recordings": table, "output": folder / "sound", "metrics": folder / "sound.json",
         "curves": folder / "sound.csv", "state": folder / "sound-state",
         "options": SOUND.model_copy(update=update), "conditions": CONDITIONS, "channels": 1,
-        "seed": 3, "code": "abc", "threads": update.get("devices", 1),
+        "seed": 3, "code": "abc", "threads": 1,
     }  # fmt: skip
 
 

@@ -33,7 +33,7 @@ def fail(how: str, state: Path, options: TwoProcesses, threads: int | None = Non
 
 @in_processes("options")
 def train_both(
-    state: Path, options: TwoProcesses, first: dict, second: dict, kill_at: int, threads: int = 2
+    state: Path, options: TwoProcesses, first: dict, second: dict, kill_at: int, threads: int = 1
 ) -> None:
     """Train an autoencoder, then a Music Transformer until its second process is killed."""
     from soundmill.music.data import TrainingWindows
