@@ -131,7 +131,7 @@ def wait_until(condition, seconds, what):
 class SlurmCluster:
     """A cluster that lives in the folder ``lab``: a short absolute path (for its sockets)."""
 
-    def __init__(self, lab, nodes=2, cpus=2, memory=8000):
+    def __init__(self, lab, nodes=2, cpus=2, memory=24000):
         self.lab = Path(lab)
         self.names = [f"node{number + 1}" for number in range(nodes)]
         self.cpus, self.memory = cpus, memory
@@ -316,7 +316,7 @@ def main():
     parser.add_argument("--lab", type=Path, required=True, help="folder; a short absolute path")
     parser.add_argument("--nodes", type=int, default=2)
     parser.add_argument("--cpus", type=int, default=2, help="CPUs of a node (default 2)")
-    parser.add_argument("--memory", type=int, default=8000, help="MB of a node (default 8000)")
+    parser.add_argument("--memory", type=int, default=24000, help="MB of a node (default 24000)")
     given = parser.parse_args()
     if given.action == "up":
         if reason := why_not():
