@@ -26,6 +26,14 @@ METRICS = "results/music/tiny/metrics.json"
 PATIENCE = 900  # seconds until a run counts as hung; no test waits for them when all is well
 
 
+def read(path):
+    """Return the text of a log; before a job begins again, Snakemake takes it away."""
+    try:
+        return path.read_text()
+    except FileNotFoundError:
+        return ""
+
+
 class SlurmRun:
     """One call of Snakemake with the profile for Slurm."""
 
@@ -78,7 +86,7 @@ class SlurmRun:
 
         def begun():
             found = self.job_of(rule)
-            return found if found and path.exists() and words in path.read_text() else None
+            return found if found and words in read(path) else None
 
         return self.wait_for(begun, f"'{words}' of {rule}")
 

@@ -5,7 +5,7 @@ that was finished is computed again.
 import re
 
 from slurm_cluster import wait_until
-from slurm_runs import METRICS, SHARDS, TRAINING, same_contents
+from slurm_runs import METRICS, SHARDS, TRAINING, read, same_contents
 
 TRAINED = "logs/music/tiny/train_transformer.log"
 EPOCH = TRAINING["validation_interval"]
@@ -83,12 +83,12 @@ def test_a_training_killed_three_times_goes_on_where_it_was(cluster, learning):
     for step in (40, 100, 160):
         number, _ = run.wait_for_job("train_transformer", TRAINED, f"step {step} of")
         cluster.command("scancel", "--signal=KILL", "--full", number)
+        killed = read(log)
         wait_until(lambda n=number: n not in {job[0] for job in cluster.jobs()}, 60, "its end")
-        killed = log.read_text()
         reached = max(int(found) for found in re.findall(r"step (\d+) of", killed))
 
         def resumed(killed=killed):
-            said = log.read_text().removeprefix(killed)
+            said = read(log).removeprefix(killed)
             return re.findall(r"resuming after epoch \d+ \(step (\d+)\)", said)
 
         assert reached - int(run.wait_for(resumed, "a training that goes on")[0]) <= EPOCH
