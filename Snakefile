@@ -37,11 +37,6 @@ include: "rules/fusion.smk"
 include: "rules/report.smk"
 
 
-# `soundmill status` asks for what the last run was asked for
-onstart:
-    remember_run(workflow, log)
-
-
 rule corpora:
     """Every corpus of recordings or images, read and in its manifest."""
     input:

@@ -20,7 +20,6 @@ from soundmill.corpus.sources import (
 from soundmill.errors import InputError
 from soundmill.fingerprint import CodeReader, fingerprint
 from soundmill.fusion.layout import FusionLayout
-from soundmill.watching.last_run import remember_run
 
 if not config:
     raise WorkflowError(

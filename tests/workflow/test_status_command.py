@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -43,7 +44,11 @@ def run_beside(workflow, log, *arguments):
         )
     while run.poll() is None and not (workflow.folder / log).exists():
         time.sleep(0.05)
-    beside = status(workflow.folder, "--json")
+    run.send_signal(signal.SIGSTOP)  # it shall not be over before it is looked at
+    try:
+        beside = status(workflow.folder, "--json")
+    finally:
+        run.send_signal(signal.SIGCONT)
     return run.wait(), beside
 
 
@@ -55,7 +60,7 @@ def test_status_beside_a_run_and_after_it_failed(workflow):
     found, _ = stages(beside)  # its configuration and targets are remembered
     assert found["targets"] == ["corpora"], beside.stderr
     whole = found["all"]
-    assert [whole["done"] + whole["running"] + whole["waiting"], whole["jobs"]] == [4, 4]
+    assert whole["jobs"] == 4 and whole["done"] + whole["running"] == 1 and whole["waiting"] == 3
     assert found["run"]["alive"] is True and found["run"]["executor"] == "local"
 
     logs = list(folder.glob(".snakemake/log/*"))
@@ -96,3 +101,10 @@ def test_logs_mirror_benchmarks():
         re.findall(pattern, text) for pattern in (r'"logs/(.+)\.log"', r'"benchmarks/(.+)\.tsv"')
     )
     assert logs == benchmarks and len(logs) > 50
+
+
+def test_there_is_one_onstart():
+    """A second one would silently take the place of the first."""
+    files = [ROOT / "Snakefile", *(ROOT / "rules").glob("*.smk"), *ROOT.glob("workflow/*")]
+    text = "\n".join(path.read_text() for path in files if path.is_file())
+    assert len(re.findall(r"^onstart:", text, re.MULTILINE)) == 1
