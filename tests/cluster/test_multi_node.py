@@ -21,7 +21,8 @@ def test_two_nodes_learn_as_one_and_go_on_when_one_dies(cluster, undisturbed, tm
 
     model = work.folder / MODEL_FOLDER
     learned = {path.name: path.read_bytes() for path in model.iterdir()}
-    (work.folder / TARGET).unlink()
+    for old in (TARGET, LOG):
+        (work.folder / old).unlink()
     run = work.slurm(cluster, TARGET)
     run.wait_for_job("train_transformer", LOG, "step 60 of")
     cluster.crash("node2")
