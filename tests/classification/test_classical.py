@@ -1,4 +1,5 @@
 import json
+import tracemalloc
 import zipfile
 
 import numpy as np
@@ -241,6 +242,34 @@ def test_segments_become_recordings(tmp_path):
     assert sorted(names) == sorted(set(frame["id"])) and values.shape == (31, 4)
     with pytest.raises(InputError, match="several rows"):
         read_features([tmp_path / "t.parquet"], task.ids)
+
+
+def test_reading_descriptors_takes_the_memory_of_those_asked_for(tmp_path):
+    rng = np.random.default_rng(1)
+    names = [f"mfcc{i:03d}_mean" for i in range(200)]
+    ids = [f"r{i:04d}" for i in rng.permutation(6000)]
+    x = rng.normal(size=(len(ids), len(names))).astype(np.float32)
+    x[7, 3] = np.inf
+    paths = []
+    for rows in np.array_split(np.arange(len(ids)), 5):
+        paths.append(tmp_path / f"{rows[0]}.parquet")
+        table = pd.DataFrame(x[rows], columns=names).assign(id=[ids[row] for row in rows])
+        table.to_parquet(paths[-1])
+    wanted = [*sorted(ids)[:-100], "unknown"]
+    tracemalloc.start()
+    found = read_features(paths, wanted)
+    whole = tracemalloc.get_traced_memory()[1]
+    tracemalloc.reset_peak()
+    some = read_features(paths, wanted, columns=names[3:5])
+    part = tracemalloc.get_traced_memory()[1] - found.values.nbytes
+    tracemalloc.stop()
+    place = {name: row for row, name in enumerate(ids)}
+    expected = x[[place[name] for name in wanted[:-1]]]
+    np.testing.assert_array_equal(found.values[:-1], np.where(np.isinf(expected), np.nan, expected))
+    np.testing.assert_array_equal(some.values, found.values[:, 3:5])
+    assert list(found.ids) == wanted and np.isnan(found.values[-1]).all()
+    assert found.missing == ["unknown"] and found.columns == names
+    assert whole < 2 * found.values.nbytes and part < found.values.nbytes
 
 
 def test_model_folder_is_enough_and_says_what_it_needs(tmp_path):

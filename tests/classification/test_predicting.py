@@ -63,6 +63,22 @@ def test_a_learner_reads_the_files_of_its_kind_among_all(files, tmp_path, name):
     assert values_of(table).shape[1] == len(CLASSES)
 
 
+@pytest.mark.parametrize("name", ["forest", "parts"])
+def test_each_bucket_is_read_by_itself_and_may_be_empty(files, tmp_path, name):
+    split = []
+    for path in files["tables"]:
+        table = pd.read_parquet(path)
+        first = set(sorted(set(table["id"]))[:5])
+        parts = (table[table["id"].isin(first)], table[:0], table[~table["id"].isin(first)])
+        for number, part in enumerate(parts):
+            split.append(tmp_path / path.parent.parent.name / "default" / f"{number}.parquet")
+            split[-1].parent.mkdir(parents=True, exist_ok=True)
+            part.to_parquet(split[-1])
+    table = predict(tmp_path, name, {**files, "tables": split}, [name]).set_index("id")
+    ids, wanted = direct(files)
+    np.testing.assert_allclose(values_of(table.loc[ids]), wanted[name], atol=1e-6)
+
+
 def test_an_ensemble_is_the_mean_of_its_members(files, tmp_path):
     mean = {"members": ["net", "forest"], "method": "mean", "weights": [0.25, 0.75],
             "kind": "single", "offsets": []}  # fmt: skip

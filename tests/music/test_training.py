@@ -199,7 +199,7 @@ def test_events_of_another_vocabulary_are_refused(tmp_path):
         run(tmp_path, tmp_path)
 
 
-def test_training_windows_are_pieces_of_pieces_and_a_function_of_the_step(shards):
+def test_training_windows_are_pieces_of_pieces_and_a_function_of_the_step(shards, monkeypatch):
     reader = ShardReader(shards, "train")
     windows = TrainingWindows(reader, 32, 16, 5)
     whole = [bytes(piece.tokens.astype(np.int64)) for piece in reader]
@@ -209,6 +209,9 @@ def test_training_windows_are_pieces_of_pieces_and_a_function_of_the_step(shards
     assert (rows[:, 0] == START).mean() > 0.05 and (rows[:, -1] == END).mean() > 0.05
     again = TrainingWindows(reader, 32, 16, 5)
     assert torch.equal(again[7], windows[7]) and not torch.equal(windows[7], windows[8])
+    monkeypatch.setattr("soundmill.music.data.EVENTS_KEPT", 300)  # the rest stays in the shards
+    few = TrainingWindows(reader, 32, 16, 5)
+    assert 0 < len(few._kept) < len(reader) and torch.equal(few[7], windows[7])
     long = TrainingWindows(reader, 500, 2, 5)[0].numpy()  # longer than any piece: padded
     assert (long[:, 0] == START).all() and (long[:, -1] == PAD).all() and (long == END).any(1).all()
 

@@ -13,7 +13,12 @@ import pandas as pd
 
 from soundmill.classification.classical_files import save_learner
 from soundmill.classification.classical_options import AutoOptions, FixedOptions
-from soundmill.classification.feature_table import Features, choose_columns, read_features
+from soundmill.classification.feature_table import (
+    Features,
+    choose_columns,
+    known_columns,
+    read_features,
+)
 from soundmill.classification.fitting import Learner, check_options, decide_recordings, fit_learner
 from soundmill.classification.learner_size import describe_size
 from soundmill.classification.predictions import make_predictions, write_predictions
@@ -77,9 +82,9 @@ def train_classical(
     check = [options] if not isinstance(options, AutoOptions) else map(options.start, options.kinds)
     for one in check:
         check_options(one, task.kind)
-    features = read_features(tables, task.ids, options.level)
-    columns = choose_columns(features.columns, options.families, options.columns)
-    trainer = _Trainer(task, features, columns, options, seed, threads)
+    columns = choose_columns(known_columns(tables), options.families, options.columns)
+    features = read_features(tables, task.ids, options.level, columns)
+    trainer = _Trainer(task, features, options, seed, threads)
     folder = Path(model)
     found = [
         table
@@ -114,15 +119,13 @@ class _Trainer:
         self,
         task: Task,
         features: Features,
-        columns: list[str],
         options: FixedOptions | AutoOptions,
         seed: int,
         threads: int,
     ) -> None:
         self.task, self.features, self.options = task, features, options
         self.seed, self.threads = seed, threads
-        place = {name: number for number, name in enumerate(features.columns)}
-        self.values = features.values[:, [place[name] for name in columns]]
+        self.values = features.values
         number = {name: i for i, name in enumerate(task.ids)}
         self.example = np.array([number[name] for name in features.ids])
         # an example without a group is a group of its own: its segments stay together

@@ -2,13 +2,14 @@
 
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pyarrow.parquet as pq
 
 from soundmill.classification.predictions import RECORDING
 from soundmill.errors import InputError
@@ -17,6 +18,7 @@ from soundmill.options import nearest
 
 KEYS = ("id", "segment", "start", "seconds")
 """Columns that say what a row is, and are no descriptors."""
+ROWS_AT_ONCE = 512
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,11 @@ def choose_columns(
     return chosen
 
 
+def known_columns(paths: Iterable[str | os.PathLike[str]]) -> list[str]:
+    """Return the names of the descriptors that Parquet tables hold; none of their rows is read."""
+    return descriptor_columns(pq.read_schema(next(iter(paths))).empty_table().to_pandas())
+
+
 def read_features(
     paths: Iterable[str | os.PathLike[str]],
     ids: Sequence[str],
@@ -99,6 +106,8 @@ def read_features(
     columns: Sequence[str] | None = None,
 ) -> Features:
     """Read the rows of some recordings from Parquet tables.
+
+    Memory holds the values asked for once, 4 bytes each, beside some hundred rows of a table.
 
     Parameters
     ----------
@@ -113,15 +122,18 @@ def read_features(
         When the tables are of the other level, or lack a column or all recordings.
     """
     paths = list(paths)
-    table = pd.concat([pd.read_parquet(path) for path in paths], ignore_index=True)
-    if level == "segment" and "segment" not in table:
-        raise InputError(
-            "level: segment needs tables of segments, and these hold one row a recording; use "
-            "level: recording"
-        )
-    columns = descriptor_columns(table) if columns is None else list(columns)
-    check_columns(table, columns)
+    columns = known_columns(paths) if columns is None else list(columns)
+    for path in paths:
+        empty = pq.read_schema(path).empty_table().to_pandas()
+        if level == "segment" and "segment" not in empty:
+            raise InputError(
+                "level: segment needs tables of segments, and these hold one row a recording; use "
+                "level: recording"
+            )
+        check_columns(empty, columns)
     order = {name: number for number, name in enumerate(ids)}
+    keys = ["id", *(["segment", "start"] if level == "segment" else [])]
+    table = pd.concat([pd.read_parquet(path, columns=keys) for path in paths], ignore_index=True)
     table = table[table["id"].isin(order)]
     missing = sorted(set(ids) - set(table["id"]), key=order.__getitem__)
     if len(missing) == len(ids):
@@ -129,23 +141,37 @@ def read_features(
     if level == "recording" and table["id"].duplicated().any():
         twice = table["id"][table["id"].duplicated()].iloc[0]
         raise InputError(f"recording {twice!r} has several rows; for segments use level: segment")
-    count = len(table)
-    segments = table["segment"].to_numpy(np.int32) if level == "segment" else None
-    starts = table["start"].to_numpy(np.float32) if level == "segment" else None
     # a recording without descriptors is one row in which nothing is known
+    count, extra = len(table), len(missing)
     names = np.array([*table["id"], *missing], str)
-    extra = len(missing)
-    segments = np.full(count, RECORDING, np.int32) if segments is None else segments
-    segments = np.concatenate([segments, np.full(extra, 0 if level == "segment" else RECORDING)])
-    starts = np.concatenate([np.zeros(count) if starts is None else starts, np.zeros(extra)])
-    values = np.full((count + extra, len(columns)), np.nan, np.float32)
-    values[:count] = table[list(columns)].to_numpy(np.float32)
-    values[~np.isfinite(values)] = np.nan
+    segments = np.full(count + extra, RECORDING, np.int32)
+    starts = np.zeros(count + extra, np.float32)
+    if level == "segment":
+        segments[:count], segments[count:] = table["segment"], 0
+        starts[:count] = table["start"]
     rows = np.lexsort((segments, np.array([order[name] for name in names])))
-    return Features(
-        names[rows], segments[rows].astype(np.int32), starts[rows].astype(np.float32),
-        values[rows], list(columns), missing,
-    )  # fmt: skip
+    places = np.empty(len(rows), np.intp)
+    places[rows] = np.arange(len(rows))
+    values = np.full((len(rows), len(columns)), np.nan, np.float32)
+    start = 0
+    for block in _blocks(paths, order, columns):
+        values[places[start : start + len(block)]] = block
+        start += len(block)
+    return Features(names[rows], segments[rows], starts[rows], values, columns, missing)
+
+
+def _blocks(
+    paths: Iterable[str | os.PathLike[str]], wanted: Mapping[str, int], columns: Sequence[str]
+) -> Iterator[npt.NDArray[np.float32]]:
+    """Yield the values of the rows of wanted recordings, some hundred rows at a time."""
+    for path in paths:
+        with pq.ParquetFile(path) as file:
+            for batch in file.iter_batches(ROWS_AT_ONCE, columns=["id", *columns]):
+                block = batch.to_pandas()
+                found = block[block["id"].isin(wanted)]
+                values = found[list(columns)].to_numpy(np.float32, copy=True)
+                values[~np.isfinite(values)] = np.nan
+                yield values
 
 
 def check_columns(table: pd.DataFrame, columns: Sequence[str]) -> None:

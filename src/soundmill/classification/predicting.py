@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 
 from soundmill.classification.predictions import make_predictions, write_predictions
 from soundmill.classification.task import ALL, TEST
@@ -76,10 +77,16 @@ def _decide(
         names = progress(store, total=len(store), unit="recordings", label="deciding")
         return {name: network.predict(store[name])[2] for name in names}
     from soundmill.classification.classical_model import load_classical
+    from soundmill.classification.feature_table import check_columns
 
     model = load_classical(folder)
     own = "segments" if model.level == "segment" else "features"  # the folder says which they are
     paths = [path for path in map(Path, tables) if path.parent.parent.name == own]
-    table = pd.concat([pd.read_parquet(path) for path in paths], ignore_index=True)
-    ids, values = model.predict_recordings(table)
-    return dict(zip(ids, values, strict=True))
+    decisions: Decisions = {}
+    for path in progress(paths, total=len(paths), unit="tables", label="deciding"):
+        check_columns(pq.read_schema(path).empty_table().to_pandas(), model.columns)
+        # a table at a time, since all rows of a recording are in one
+        table = pd.read_parquet(path, columns=["id", *model.columns])
+        if len(table):
+            decisions |= zip(*model.predict_recordings(table), strict=True)
+    return decisions

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -13,8 +12,8 @@ from soundmill.errors import InputError
 from soundmill.music.shards import ShardReader
 from soundmill.music.vocabulary import PAD, SIZE
 
-PIECES_KEPT = 20_000
-"""Pieces kept in memory once read; larger corpora are read again from their shards."""
+EVENTS_KEPT = 1 << 27
+"""Events kept in memory, two bytes each; what is beyond is read again from its shard."""
 
 
 class TrainingWindows:
@@ -34,13 +33,18 @@ class TrainingWindows:
 
     def __init__(self, reader: ShardReader, context: int, batch: int, seed: int) -> None:
         self._context, self._batch, self._seed = context, batch, seed
-        self._read = lru_cache(PIECES_KEPT)(lambda number: reader[number].tokens)
+        self._reader = reader
+        self._kept: dict[int, npt.NDArray[np.int16]] = {}
         self.bigrams = np.zeros((SIZE, SIZE), np.int64)
-        lengths = []
+        lengths: list[int] = []
+        kept = 0
         for number in range(len(reader)):
-            tokens = self._read(number)
+            tokens = reader[number].tokens
             check_tokens(tokens)
             lengths.append(len(tokens))
+            if kept + len(tokens) <= EVENTS_KEPT:
+                self._kept[number] = tokens
+                kept += len(tokens)
             np.add.at(self.bigrams, (tokens[:-1], tokens[1:]), 1)
         if sum(lengths) < 4:
             raise InputError(
@@ -49,6 +53,10 @@ class TrainingWindows:
             )
         self.tokens = sum(lengths)
         self._ends = np.cumsum(lengths)
+
+    def _read(self, number: int) -> npt.NDArray[np.int16]:
+        tokens = self._kept.get(number)
+        return self._reader[number].tokens if tokens is None else tokens
 
     def __getitem__(self, step: int) -> Tensor:
         """Return the batch of a step: int64 (batch, context + 1), padded behind with PAD."""
