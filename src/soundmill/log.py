@@ -8,7 +8,7 @@ import sys
 import time
 import traceback
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -39,12 +39,7 @@ def job_log(job: Any) -> Iterator[None]:
     """
     path = Path(job if isinstance(job, str | os.PathLike) else job.log[0])
     path.parent.mkdir(parents=True, exist_ok=True)
-    # a training on several devices runs its script once in each process: the first one starts
-    # the file, the others add to it
-    first = os.environ.get("LOCAL_RANK", "0") == "0"
-    handler = logging.FileHandler(
-        path, "w" if first else "a", encoding="utf-8", errors="backslashreplace"
-    )
+    handler = logging.FileHandler(path, "w", encoding="utf-8", errors="backslashreplace")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     root = logging.getLogger()
     root.setLevel(logging.INFO)
@@ -53,10 +48,7 @@ def job_log(job: Any) -> Iterator[None]:
 
     def say(level: str, text: str) -> None:
         # libraries may have taken the handlers off the root logger: hand it over directly
-        if first or level == "ERROR":
-            handler.emit(
-                logging.makeLogRecord({"name": "soundmill", "levelname": level, "msg": text})
-            )
+        handler.emit(logging.makeLogRecord({"name": "soundmill", "levelname": level, "msg": text}))
 
     started = time.monotonic()
 
@@ -65,7 +57,7 @@ def job_log(job: Any) -> Iterator[None]:
 
     say("INFO", f"started: {start_line(job)}")
     try:
-        with Heartbeat(handler) if first else nullcontext():
+        with Heartbeat(handler):
             yield
     except Exception as error:
         kind = "" if isinstance(error, InputError) else f"{type(error).__name__}: "
