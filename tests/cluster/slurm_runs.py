@@ -135,17 +135,21 @@ class SlurmWorkflow(Workflow):
         return SlurmWorkflow(Path(folder))
 
 
-# tables that hold, among figures that must be the same, the time something took
+# tables that hold, among figures that must be the same, how long something took
 TIMED = re.compile(
-    r"(^|/)(metrics|evaluation|\w*training|practical|predictions|outputs|export|long)\.json$"
-    r"|(^|/)\w*curves\.csv$"
+    r"(^|/)(metrics|evaluation|\w*training|practical|predictions|outputs|export|long|pieces)\.json$"
+    r"|(^|/)(\w*curves|pieces)\.csv$"
 )
 
 
+# names of such entries: seconds and milliseconds, speed beside real time, memory
+MEASURED = re.compile(r"second|factor|peak_memory")
+
+
 def untimed(value):
-    """Return a value of a JSON file without the entries that name seconds or milliseconds."""
+    """Return a value of a JSON file without the entries that were measured while it was made."""
     if isinstance(value, dict):
-        return {key: untimed(held) for key, held in value.items() if "second" not in key}
+        return {key: untimed(held) for key, held in value.items() if not MEASURED.search(key)}
     return [untimed(held) for held in value] if isinstance(value, list) else value
 
 
@@ -157,7 +161,7 @@ def content(path):
     if path.suffix == ".json":
         return untimed(json.loads(data))
     rows = list(csv.DictReader(data.decode().splitlines()))
-    return [{key: held for key, held in row.items() if "second" not in key} for row in rows]
+    return untimed(rows)
 
 
 def contents(folder, without=()):

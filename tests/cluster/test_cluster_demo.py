@@ -9,7 +9,7 @@ EXCEPT = (
     # pages and cards that tell how long something took
     r"^(index|costs)\.(html|csv)$",
     r"^music/\w+/figures/training\.html$",
-    r"^(classification|fusion)/\w+/(report/index\.html|model_card\.(json|md))$",
+    r"^(classification|fusion|soundscapes)/\w+/(report/index\.html|model_card\.(json|md))$",
     # torch writes the path of the checkout into it
     r"\.onnx$",
 )
