@@ -3,6 +3,7 @@ that was finished is computed again.
 """
 
 import re
+from collections import Counter
 
 from slurm_cluster import wait_until
 from slurm_runs import METRICS, SHARDS, TRAINING, read, same_contents
@@ -137,4 +138,5 @@ def test_after_snakemake_itself_was_killed_its_jobs_are_found_and_nothing_is_los
     begun.slurm(cluster, SHARDS).end()
     same_contents(begun.folder / "results", undisturbed.folder / "results")
     assert_kept(before, begun.folder)
-    assert begun.finished() == HEARING
+    # what a job finished after Snakemake's end is not done again either, nor seen to finish
+    assert begun.finished() <= Counter(HEARING)
