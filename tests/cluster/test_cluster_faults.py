@@ -68,7 +68,7 @@ def test_a_node_that_dies_in_a_transcription_costs_only_what_it_was_at(cluster, 
     assert begun.submitted(cluster) == HEARING
 
 
-def test_a_job_whose_node_is_given_up_may_still_write_while_it_runs_again(cluster, learning):
+def test_a_training_outlives_the_daemon_of_its_node(cluster, learning):
     begun, undisturbed = learning
     run = begun.slurm(cluster, METRICS)
     _, node = run.wait_for_job("train_transformer", TRAINED, "step 20 of")
