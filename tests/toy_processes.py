@@ -5,6 +5,8 @@ import signal
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
+
 from soundmill.distributed import in_processes
 from soundmill.errors import InputError
 from soundmill.shares import Share
@@ -25,6 +27,10 @@ def fail(how: str, state: Path, options: TwoProcesses, threads: int | None = Non
     share = Share.present()
     if how == "input":
         raise InputError("a.wav is empty; copy it again")
+    # the mean over both is at least 1.55, as that of all items would be: of each number by itself
+    own = torch.tensor([[1.0, 3.0], [2.0, 0.2]])[share.rank]
+    expected = torch.tensor([[1.55, 3.0], [1.55, 0.2]])[share.rank]
+    torch.testing.assert_close(share.at_least(own, 1.55), expected)
     if share.rank == 1:
         print("a library says something")
         raise KeyError("lost")

@@ -10,6 +10,7 @@ import functools
 import inspect
 import json
 import logging
+import math
 import os
 import pickle
 import re
@@ -154,8 +155,15 @@ def _supervise(commands: list[list[str]], variables: list[dict[str, Any]], folde
         stream = open(said, encoding="utf-8", errors="backslashreplace")  # noqa: SIM115
         relay = threading.Thread(target=_relay, args=(stream, words), daemon=True)
         relay.start()
+        until = math.inf
         while not any(p.poll() for p in processes) and any(p.poll() is None for p in processes):
             time.sleep(0.1)
+            if any(map(TASK_ENDED.search, words)):
+                # srun should end now, but waits for ever for a node that is gone
+                until = min(until, time.monotonic() + GRACE_SECONDS)
+                if time.monotonic() > until:
+                    processes[0].kill()
+                    processes[0].wait()
         failed = {number: p.returncode for number, p in enumerate(processes) if p.poll()}
     finally:
         os.close(alive)
@@ -200,6 +208,8 @@ def _raise_failure(folder: Path, failed: Mapping[int, int], words: list[str]) ->
         if status < 0
     ]
     first_words = next(filter(None, map(TASK_ENDED.search, words)), None)
+    if first_words:
+        killed = []
     if first_words and not first_words[3].startswith("Exited"):
         killed = [f"process {first_words[2]} on {first_words[1]} was ended: {first_words[3]}"]
     if killed:
