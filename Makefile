@@ -57,6 +57,7 @@ bench: .venv/installed-dev  ## speed ratios, each measured within one run, and w
 	$(BIN)/python bench/descriptors.py
 	$(BIN)/python bench/soundscape.py
 	$(BIN)/python bench/startup.py
+	$(BIN)/python bench/scale.py
 
 reference: .venv/installed  ## write docs/options.md and schemas/config.schema.json
 	$(BIN)/python -m soundmill.cli.reference

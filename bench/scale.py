@@ -21,7 +21,7 @@ from typing import Any
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from scale_memory import memory_table
-from workflow_runs import Cost, Jobs, Site, job_counts, measure, noise_name, write_noises
+from workflow_runs import Cost, Jobs, Site, job_counts, measure, take_name, write_noises, write_tune
 
 from soundmill.corpus.names import bucket_of, slug
 from soundmill.status import OK, read_table
@@ -92,7 +92,7 @@ def plan_table(folder: Path, sizes: tuple[int, ...]) -> Table:
 
 def buckets_of(numbers: range) -> int:
     """Return how many buckets the recordings of these numbers lie in."""
-    return len({bucket_of(slug(noise_name(number)), BUCKETS) for number in numbers})
+    return len({bucket_of(slug(take_name(number)), BUCKETS) for number in numbers})
 
 
 def manifest_size(site: Site) -> int:
@@ -128,13 +128,15 @@ def changes_table(folder: Path, size: int) -> Table:
     write_noises(source, range(size + 1, size + share))
     run(f"{share - 1:,} added", range(size + 1, size + share))
     for number in range(share):
-        (source / noise_name(number)).unlink()
+        (source / take_name(number)).unlink()
     run(f"{share:,} removed", range(share))
     return rows
 
 
 def stages_table(folder: Path, size: int) -> Table:
     """Every stage over recordings that the cache knows already."""
+    stage_jobs(folder / "one", 1, 1)
+    shutil.rmtree(folder / "one/results/takes")  # the cache stays: what is left is the start
     started = stage_jobs(folder / "one", 1, 1)
     found = stage_jobs(folder / "many", size, BUCKETS)
     rows: Table = [
@@ -155,11 +157,13 @@ def stage_jobs(folder: Path, size: int, buckets: int) -> dict[str, Jobs]:
     """Run all stages of buckets over links to a few recordings; most are in the cache."""
     source = PLAN["corpora"]["takes"]
     site = Site(folder, PLAN | {"corpora": {"takes": source | {"buckets": buckets}}})
-    write_noises(folder / "few", range(DIFFERENT), 1.0)
+    for number in range(DIFFERENT):
+        write_tune(folder / "few" / take_name(number), number, 1.0, f"take {number}")
     for number in range(size):
-        path = folder / "takes" / noise_name(number)
+        path = folder / "takes" / take_name(number)
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.hardlink_to(folder / "few" / noise_name(number % DIFFERENT))
+        path.unlink(missing_ok=True)
+        path.hardlink_to(folder / "few" / take_name(number % DIFFERENT))
     # in two runs, since what follows a rule that is named would not be run
     return site.jobs("--until", STAGES[1]) | site.jobs("--until", *STAGES[2:])
 

@@ -7,11 +7,9 @@ are only a few different sounds: what takes long to compute comes from the cache
 
 from pathlib import Path
 
-import numpy as np
-import soundfile
-from workflow_runs import Jobs, Site
+from workflow_runs import Jobs, Site, write_tune
 
-SOUNDS, SECONDS, RATE = 60, 2.0, 22_050
+SOUNDS, SECONDS = 60, 2.0
 KINDS, SPEAKERS = 10, 6
 OPTIONS = {
     "corpora": {"takes": {"source": "takes", "buckets": 4,
@@ -74,22 +72,11 @@ OPTIONS = {
 
 
 def write_tunes(folder: Path, count: int) -> None:
-    """Write recordings of a few struck notes; every one has a comment of its own."""
-    folder.mkdir(parents=True)
-    time = np.arange(round(0.4 * RATE)) / RATE
+    """Write recordings of a few sounds; every one has a comment of its own."""
     for number in range(count):
-        rng = np.random.default_rng(number % SOUNDS)
-        pitches = 440 * 2 ** (rng.choice([-9, -7, -5, -2, 0, 3], round(SECONDS / 0.4)) / 12)
-        notes = [
-            sum(np.sin(2 * np.pi * pitch * k * time) / k for k in (1, 2, 3)) * np.exp(-3 * time)
-            for pitch in pitches
-        ]
-        wave = 0.3 * np.concatenate(notes) + rng.normal(0, 1e-3, len(time) * len(notes))
         kind, speaker = number % KINDS, number // KINDS % SPEAKERS
         path = folder / f"{kind}_s{speaker}_{number // (KINDS * SPEAKERS)}.wav"
-        with soundfile.SoundFile(path, "w", RATE, 1) as file:
-            file.comment = f"take {number}"
-            file.write(wave)
+        write_tune(path, number % SOUNDS, SECONDS, comment=f"take {number}")
 
 
 def memory_of_rules(folder: Path, count: int) -> dict[str, Jobs]:

@@ -145,13 +145,30 @@ def write_noises(folder: Path, numbers: Sequence[int], seconds: float = 0.1) -> 
     """Write noise, in sub-folders of a thousand; each recording has other bytes."""
     noise = np.random.default_rng(1).normal(0, 2000, round(seconds * RATE)).astype("<i2")
     for number in numbers:
-        path = folder / noise_name(number)
+        path = folder / take_name(number)
         path.parent.mkdir(parents=True, exist_ok=True)
         noise[:4] = np.frombuffer(np.int64(number).tobytes(), "<i2")
         with path.open("wb") as file:
             soundfile.write(file, noise, RATE, format="WAV")
 
 
-def noise_name(number: int) -> str:
+def write_tune(path: Path, seed: int, seconds: float, comment: str) -> None:
+    """Write struck notes, five in two seconds; ``comment`` changes the bytes of the file."""
+    rate = 22_050
+    rng = np.random.default_rng(seed)
+    time = np.arange(round(0.4 * rate)) / rate
+    pitches = 440 * 2 ** (rng.choice([-9, -7, -5, -2, 0, 3], round(seconds / 0.4)) / 12)
+    notes = [
+        sum(np.sin(2 * np.pi * pitch * k * time) / k for k in (1, 2, 3)) * np.exp(-3 * time)
+        for pitch in pitches
+    ]
+    wave = 0.3 * np.concatenate(notes) + rng.normal(0, 1e-3, len(time) * len(notes))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with soundfile.SoundFile(path, "w", rate, 1) as file:
+        file.comment = comment
+        file.write(wave)
+
+
+def take_name(number: int) -> str:
     """Return the path of a recording inside its source."""
     return f"{number // 1000:03d}/Recording {number:06d}.wav"

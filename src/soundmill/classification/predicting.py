@@ -84,7 +84,7 @@ def _decide(
     paths = [path for path in map(Path, tables) if path.parent.parent.name == own]
     decisions: Decisions = {}
     for path in progress(paths, total=len(paths), unit="tables", label="deciding"):
-        check_columns(pq.read_schema(path).empty_table().to_pandas(), model.columns)
+        check_columns(pq.read_schema(path).names, model.columns)
         # a table at a time, since all rows of a recording are in one
         table = pd.read_parquet(path, columns=["id", *model.columns])
         if len(table):
