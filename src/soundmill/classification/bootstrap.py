@@ -11,6 +11,8 @@ from soundmill.classification.metrics import Floats
 
 BLOCK = 500_000
 """Most cells of a block of weights: what a metric works on stays in the processor's cache."""
+AT_ONCE = 64
+"""Resamples drawn together."""
 FEW_CLUSTERS = 10
 """With fewer of them the intervals are rough, and the notes say so."""
 
@@ -82,9 +84,11 @@ def resample(
     own = [f"group {groups[r]}" if grouped and groups[r] else f"id {ids[r]}" for r in rows]
     names, cluster = np.unique(own, return_inverse=True)
     random = np.random.default_rng(seed)
-    drawn = random.multinomial(len(names), np.full(len(names), 1 / len(names)), resamples)
     counts = np.zeros((len(ids), resamples), np.uint16)
-    counts[rows] = drawn.T.astype(np.uint16)[cluster]
+    for start in range(0, resamples, AT_ONCE):  # numpy draws with 64 bits a number
+        stop = min(start + AT_ONCE, resamples)
+        drawn = random.multinomial(len(names), np.full(len(names), 1 / len(names)), stop - start)
+        counts[rows, start:stop] = drawn.T.astype(np.uint16)[cluster]
     return Resamples(counts, "groups" if grouped else "recordings", len(names))
 
 
