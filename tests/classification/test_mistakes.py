@@ -68,6 +68,9 @@ def test_neighbours_by_hand_with_missing_values_and_constant_columns():
     assert [n["id"] for n in found["r0001"]] == ["r0006", "r0005"]
     assert found["r0001"][0]["true"] == "c0"
     assert set(found) == {"r0000", "r0001"}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("soundmill.classification.mistakes.COLUMNS_AT_ONCE", 1)
+        assert nearest_training(task, "0", ["r0000", "r0001"], table, 2) == found
     # What is tested does not move the scale.
     table.loc[1, "a"] = 1e6
     assert nearest_training(task, "0", ["r0000"], table, 2) == {"r0000": found["r0000"]}

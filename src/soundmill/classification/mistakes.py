@@ -12,6 +12,7 @@ from soundmill.classification.metrics import Floats
 from soundmill.classification.task import SEPARATOR, Task
 
 TOP = 3
+COLUMNS_AT_ONCE = 64
 
 
 def confident_mistakes(
@@ -136,16 +137,20 @@ def nearest_training(
     ids = [name for name in ids if name in place]
     if not train or not ids:
         return {}
-    table = descriptors.drop(columns="id").select_dtypes("number").to_numpy(np.float64)
-    base = table[[place[name] for name in train]]
-    asked = table[[place[name] for name in ids]]
-    scaled, others = _standardise(base, asked)
-    if not scaled.shape[1]:
+    columns = list(descriptors.drop(columns="id").select_dtypes("number").columns)
+    learned, wanted = ([place[name] for name in side] for side in (train, ids))
+    sums, count = np.zeros((len(ids), len(train))), 0
+    for start in range(0, len(columns), COLUMNS_AT_ONCE):  # never all of them with 64 bits
+        block = descriptors[columns[start : start + COLUMNS_AT_ONCE]].to_numpy(np.float64)
+        scaled, others = _standardise(block[learned], block[wanted])
+        count += scaled.shape[1]
+        for sum_, vector in zip(sums, others, strict=True):
+            sum_ += ((scaled - vector) ** 2).sum(axis=1)
+    if not count:
         return {}
     rows = dict(zip(task.ids, range(len(task)), strict=True))
     found = {}
-    for name, vector in zip(ids, others, strict=True):
-        distances = np.sqrt(((scaled - vector) ** 2).mean(axis=1))
+    for name, distances in zip(ids, np.sqrt(sums / count), strict=True):
         found[name] = [
             {
                 "id": train[i],
