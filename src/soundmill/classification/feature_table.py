@@ -9,7 +9,6 @@ from fnmatch import fnmatchcase
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import pyarrow.parquet as pq
 
 from soundmill.classification.predictions import RECORDING
 from soundmill.errors import InputError
@@ -96,6 +95,8 @@ def choose_columns(
 
 def known_columns(paths: Iterable[str | os.PathLike[str]]) -> list[str]:
     """Return the names of the descriptors that Parquet tables hold; none of their rows is read."""
+    import pyarrow.parquet as pq
+
     return descriptor_columns(pq.read_schema(next(iter(paths))).empty_table().to_pandas())
 
 
@@ -121,6 +122,8 @@ def read_features(
     InputError
         When the tables are of the other level, or lack a column or all recordings.
     """
+    import pyarrow.parquet as pq
+
     paths = list(paths)
     columns = known_columns(paths) if columns is None else list(columns)
     for path in paths:
@@ -164,6 +167,8 @@ def _blocks(
     paths: Iterable[str | os.PathLike[str]], wanted: Mapping[str, int], columns: Sequence[str]
 ) -> Iterator[npt.NDArray[np.float32]]:
     """Yield the values of the rows of wanted recordings, some thousand rows at a time."""
+    import pyarrow.parquet as pq
+
     for path in paths:
         with pq.ParquetFile(path) as file:
             for batch in file.iter_batches(ROWS_AT_ONCE, columns=["id", *columns]):

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow.parquet as pq
 
 from soundmill.classification.predictions import make_predictions, write_predictions
 from soundmill.classification.task import ALL, TEST
@@ -76,6 +75,8 @@ def _decide(
         network, store = load_network(folder), SpectraStore(spectra)
         names = progress(store, total=len(store), unit="recordings", label="deciding")
         return {name: network.predict(store[name])[2] for name in names}
+    import pyarrow.parquet as pq
+
     from soundmill.classification.classical_model import load_classical
     from soundmill.classification.feature_table import check_columns
 
