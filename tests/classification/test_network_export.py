@@ -45,6 +45,8 @@ def test_the_exported_network_decides_the_same(tmp_path, kind, task, options):
     report = read_json(tmp_path / "e.json")
     assert 0 <= report["difference"] <= 1e-4 and report["chunks"] > len(names)
     assert report["input"]["shape"] == ["chunks", 20, 16] and report["seeds"] == 2
+    # neither the folder it was made in nor torch's: the same bytes anywhere, and nothing private
+    assert b".py" not in (tmp_path / "m.onnx").read_bytes()
 
 
 def test_an_export_that_decides_otherwise_is_not_written(tmp_path, monkeypatch):

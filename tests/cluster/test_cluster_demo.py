@@ -10,8 +10,6 @@ EXCEPT = (
     r"^(index|costs)\.(html|csv)$",
     r"^music/\w+/figures/training\.html$",
     r"^(classification|fusion|soundscapes)/\w+/(report/index\.html|model_card\.(json|md))$",
-    # torch writes the path of the checkout into it
-    r"\.onnx$",
 )
 HOUR = 3600
 

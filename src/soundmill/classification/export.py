@@ -23,6 +23,7 @@ from soundmill.errors import InputError
 from soundmill.features.spectra_store import SpectraStore
 from soundmill.files import atomic_path, write_json
 from soundmill.log import logger
+from soundmill.onnx_files import save_onnx
 
 TOLERANCE = 1e-4
 """Largest difference of a probability between the exported network and the original."""
@@ -125,8 +126,7 @@ def write_onnx(model: TrainedNetwork, path: Path) -> None:
             opset_version=OPSET,
             verbose=False,
         )
-    assert program is not None
-    program.save(str(path), external_data=False)
+    save_onnx(program, path)
 
 
 def compare(

@@ -24,6 +24,7 @@ from soundmill.fusion.export_graph import DecisionGraph
 from soundmill.fusion.model import FusionModel, load_fusion
 from soundmill.fusion.user_encoders import Encoder, ImageEncoder, SoundEncoder
 from soundmill.log import logger
+from soundmill.onnx_files import save_onnx
 
 TOLERANCE = 1e-4
 """Largest difference of a probability or a weight between the export and the original."""
@@ -129,8 +130,7 @@ def write_onnx(model: FusionModel, path: Path) -> None:
             opset_version=OPSET,
             verbose=False,
         )
-    assert program is not None
-    program.save(str(path), external_data=False)
+    save_onnx(program, path)
 
 
 def compare(model: FusionModel, onnx: Path, cases: Sequence[Mapping[str, Any]]) -> float:
