@@ -33,7 +33,7 @@ def write_page(root, output="report", **more):
     runpy.run_path(
         str(ROOT / "scripts/report/report_soundscape.py"),
         {"snakemake": SimpleNamespace(log=[str(root / "log.txt")], input=inputs,
-                                      output=[str(root / output)])},
+                                      output=[str(root / output)], threads=1, resources={})},
     )  # fmt: skip
     return (root / output / "index.html").read_text()
 

@@ -45,7 +45,7 @@ def write_page(root, group="artist", studies=(), wav=True):
             ),
             output=[str(root / "report")],
             params=SimpleNamespace(corpus="songs_2", group=group),
-            wildcards=SimpleNamespace(task="style_of_it"),
+            wildcards=SimpleNamespace(task="style_of_it"), threads=1, resources={},
         )},
     )  # fmt: skip
     return (root / "report/index.html").read_text()

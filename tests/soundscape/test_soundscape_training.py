@@ -198,7 +198,7 @@ def test_what_is_padded_has_no_influence_on_the_loss(learner, monkeypatch):
     for filled in (levels, levels.masked_fill(mask.unsqueeze(2) == 0, 9.0)):
         monkeypatch.setattr(learner, "levels", lambda batch, y=filled: (y, mask))
         torch.manual_seed(1)
-        found.append(learner.loss(batch)[:2])
+        found.append(learner.loss(batch, 3, learner.share)[:2])
     assert found[0] == found[1]
 
 
@@ -206,11 +206,11 @@ def test_what_is_padded_has_no_influence_on_the_loss(learner, monkeypatch):
 def test_the_loss_is_the_likelihood_of_what_was_heard(learner):
     batch = learner.crops.take([0, 1], [0, 100])
     torch.manual_seed(1)
-    reconstruction, kl, posterior = learner.loss(batch)
+    reconstruction, kl, _ = learner.loss(batch, 2, learner.share)
     levels, mask = learner.levels(batch)
     y = learner.network.normalise(levels)
     torch.manual_seed(1)
-    _, decoded = learner.network(y, mask, torch.zeros(2, 0))
+    posterior, decoded = learner.network(y, mask, torch.zeros(2, 0))
     exact = torch.distributions.Normal(decoded.mean, decoded.log_spread.exp()).log_prob(y).mean()
     assert reconstruction == pytest.approx(-float(exact) - math.log(2 * math.pi) / 2, abs=1e-4)
     standard = torch.distributions.Normal(0.0, 1.0)
