@@ -26,6 +26,7 @@ OWN_TARGET = not workflow.default_target
 
 include: "rules/checkout.smk"
 include: "rules/common.smk"
+include: "rules/requests.smk"
 include: "rules/cluster.smk"
 include: "rules/corpus.smk"
 include: "rules/features.smk"
