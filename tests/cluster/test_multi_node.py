@@ -12,7 +12,8 @@ SMALL = ("--set-resources", "train_transformer:mem_mb=3000")
 LOG = "logs/music/tiny/train_transformer.log"
 
 
-def test_two_nodes_learn_as_one_and_go_on_when_one_dies(cluster, undisturbed, tmp_path):
+def test_two_nodes_learn_as_one_and_go_on_when_one_dies(cluster, stages, tmp_path):
+    undisturbed = stages[-1]
     work = undisturbed.copy(tmp_path / "here")
     training = {**MODEL["training"], "nodes": 2, "accelerator": "cpu"}
     work.configure({**OPTIONS, "music": {"tiny": {**MODEL, "training": training}}})

@@ -33,7 +33,8 @@ def train_for(workflow, steps):
     workflow.configure(options)
 
 
-def test_a_run_on_slurm_is_seen_while_it_lasts_when_it_dies_and_when_it_is_over(cluster, begun):
+def test_a_run_on_slurm_is_seen_while_it_lasts_when_it_dies_and_when_it_is_over(cluster, learning):
+    begun, _ = learning
     train_for(begun, 1_000_000)  # until it is cancelled
     run = begun.slurm(cluster, COSTS)
     number, node = run.wait_for_job("train_transformer", TRAINED, "step 20 of")
