@@ -52,7 +52,9 @@ def test_a_run_on_slurm_is_seen_while_it_lasts_when_it_dies_and_when_it_is_over(
     assert (code, found["run"]["alive"]) == (0, False)
     assert stages["train_transformer"]["running"] == 1
     cluster.command("scancel", number)
-    wait_until(lambda: not run.job_of("train_transformer"), 60, "the end of the job")
+    # as long as Slurm is about to kill it, it runs
+    queue = ("squeue", "-h", "-o", "%A")
+    wait_until(lambda: number not in cluster.command(*queue).split(), 60, "the end of the job")
     code, found, stages = status(begun, cluster)
     assert (code, stages["train_transformer"]["failed"]) == (1, 1)
     assert f"Slurm job {number} is gone" in found["failed"][0]["note"]
