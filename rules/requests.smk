@@ -15,13 +15,13 @@ def megabytes(amount, grows_with=None):
 
     ``amount`` is what the job's own process needs, imports included. Where ``grows_with`` names an
     input, its files are held in memory, some of them in 64 bits and in a few copies: a learner took
-    eight times its tables (docs/scale.md).
+    thirteen times its tables (docs/scale.md).
     """
 
     def request(wildcards, input, attempt):
         files = input.get(grows_with, []) if grows_with else []
         files = [files] if isinstance(files, str) else files
-        held = 8 * sum(os.path.getsize(path) for path in files) / 1e6
+        held = 13 * sum(os.path.getsize(path) for path in files) / 1e6
         return SNAKEMAKE_MB + round(attempt * (amount + held))
 
     return request
