@@ -333,9 +333,9 @@ rule accept_images:
         mem_mb=megabytes(200),
         runtime=minutes(5),
     params:
-        code=code("corpus/accept_images"),
+        code=code("corpus/accept_corpus"),
         max_rejected=lambda wildcards: CONFIG.images[wildcards.images].max_rejected,
     message:
         "judging the images {wildcards.images}"
     script:
-        "../scripts/corpus/accept_images.py"
+        "../scripts/corpus/accept_corpus.py"

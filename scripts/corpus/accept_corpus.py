@@ -1,11 +1,11 @@
-"""Count the rejected recordings of a corpus, and stop when they are too many."""
+"""Count what was rejected of a corpus, and stop when they are too many."""
 
 from pathlib import Path
 
 from soundmill.log import job_log
 
 with job_log(snakemake):
-    from soundmill.corpus.manifest import accept_corpus
+    from soundmill.corpus.acceptance import accept_corpus
 
     accept_corpus(
         Path(snakemake.input[0]),

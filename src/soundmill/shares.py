@@ -158,7 +158,10 @@ class _WholeBatch(TorchFunctionMode):
         if func is torch.rand:
             return torch.rand(self._items, *args[1:], **kwargs)[self._share.items]
         if getattr(func, "__name__", "") in REFUSED:
-            raise NotImplementedError(f"{func.__name__} in a training by several processes")
+            raise RuntimeError(
+                f"{func.__name__} would draw other numbers in each process: let Share.draws share "
+                "it, or train with devices: 1 and nodes: 1"
+            )
         return func(*args, **kwargs)
 
     def _whole(self, x: Tensor) -> Tensor:

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import soundfile
 
+from soundmill.corpus.acceptance import accept_corpus
 from soundmill.corpus.listing import list_source
-from soundmill.corpus.manifest import accept_corpus
 from soundmill.errors import InputError
 
 

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from soundmill.corpus import images as images_module
-from soundmill.corpus.image_acceptance import accept_images
+from soundmill.corpus.acceptance import accept_corpus
 from soundmill.corpus.image_arrays import array_blocks
 from soundmill.corpus.image_options import ImageCorpusOptions
 from soundmill.corpus.image_preparation import prepare_array, prepare_image
@@ -89,10 +89,10 @@ def test_npz_without_parts_and_with_bad_images(tmp_path):
     assert rows[5]["reason"] == f"same content as {tmp_path}/d.npz/images/1"
     assert "part" not in rows[0]
     np.testing.assert_array_equal(array, [prepare_array(grey[i]) for i in (0, 1, 3, 4, 6, 7)])
-    figures = accept_images(tmp_path / "out/manifest.csv", tmp_path / "a.json", 0.25)
+    figures = accept_corpus(tmp_path / "out/manifest.csv", tmp_path / "a.json", 0.25)
     assert figures == {"ok": 6, "rejected": 2, "ignored": 0, "max_rejected": 0.25}
     with pytest.raises(InputError, match="max_rejected"):
-        accept_images(tmp_path / "out/manifest.csv", tmp_path / "a.json", 0.2)
+        accept_corpus(tmp_path / "out/manifest.csv", tmp_path / "a.json", 0.2)
 
 
 @pytest.mark.parametrize(

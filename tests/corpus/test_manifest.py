@@ -1,7 +1,8 @@
 import pytest
 
+from soundmill.corpus.acceptance import accept_corpus
 from soundmill.corpus.decode_options import MANIFEST_COLUMNS
-from soundmill.corpus.manifest import accept_corpus, reject_duplicates, write_manifest
+from soundmill.corpus.manifest import reject_duplicates, write_manifest
 from soundmill.corpus.options import CorpusOptions, LabelOptions
 from soundmill.errors import InputError
 from soundmill.files import read_json

@@ -25,7 +25,7 @@ LIGHT = {
 # weight. What is needed seldom or late is imported by the function that needs it.
 ALLOWED = {
     "": """
-        classification/write_model_card corpus/accept_corpus corpus/accept_images
+        classification/write_model_card corpus/accept_corpus
         corpus/fetch_labels corpus/fetch_recordings corpus/normalise_names corpus/write_manifest
         report/describe_corpus report/tabulate_costs soundscape/hold_out_recordings
         transcription/transcribe_recordings""",

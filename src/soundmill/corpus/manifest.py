@@ -1,17 +1,13 @@
 """The manifest: every recording of a corpus, what became of it, and its labels."""
 
 import os
-from collections import Counter
 from collections.abc import Iterable, Sequence
-from pathlib import Path
-from typing import Any
 
 from soundmill.corpus.decode_options import MANIFEST_COLUMNS
 from soundmill.corpus.labels import make_labels
 from soundmill.corpus.options import LabelOptions
-from soundmill.files import write_json
 from soundmill.log import logger
-from soundmill.status import IGNORED, OK, REJECTED, Row, check_rejected, read_table, write_table
+from soundmill.status import OK, REJECTED, Row, read_table, write_table
 
 
 def write_manifest(
@@ -59,25 +55,3 @@ def reject_duplicates(rows: Iterable[Row]) -> list[Row]:
                 logger.warning("%r has the same content as %r", row["source"], known)
         settled.append(row)
     return settled
-
-
-def accept_corpus(
-    manifest: Path, output: str | os.PathLike[str], max_rejected: float
-) -> dict[str, Any]:
-    """Count recordings by status into ``output`` (JSON), if the corpus is good enough to go on.
-
-    It is a step of its own, so that the manifest with all reasons is there when it fails.
-
-    Raises
-    ------
-    InputError
-        When nothing is left or more than ``max_rejected`` (a share, 0 to 1) was rejected.
-    """
-    rows = read_table(manifest)
-    check_rejected(rows, max_rejected, manifest)
-    counts = Counter(row["status"] for row in rows)
-    seconds = sum(float(row["seconds"]) for row in rows if row["status"] == OK)
-    figures: dict[str, Any] = {status: counts[status] for status in (OK, REJECTED, IGNORED)}
-    figures |= {"seconds": round(seconds, 3), "max_rejected": max_rejected}
-    write_json(output, figures)
-    return figures

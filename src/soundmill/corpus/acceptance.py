@@ -1,4 +1,4 @@
-"""Whether an image corpus is good enough to go on, judged by its manifest alone."""
+"""Whether a corpus, of recordings or of images, is good enough to go on: by its manifest alone."""
 
 import os
 from collections import Counter
@@ -9,10 +9,13 @@ from soundmill.files import write_json
 from soundmill.status import IGNORED, OK, REJECTED, check_rejected, read_table
 
 
-def accept_images(
+def accept_corpus(
     manifest: Path, output: str | os.PathLike[str], max_rejected: float
 ) -> dict[str, Any]:
-    """Count images by status into ``output`` (JSON), if the corpus is good enough to go on.
+    """Count a corpus by status into ``output`` (JSON), if it is good enough to go on.
+
+    Of recordings ``seconds`` is how much sound was accepted. It is a step of its own, so that the
+    manifest with all reasons is there when it fails.
 
     Raises
     ------
@@ -23,6 +26,9 @@ def accept_images(
     check_rejected(rows, max_rejected, manifest)
     counts = Counter(row["status"] for row in rows)
     figures: dict[str, Any] = {status: counts[status] for status in (OK, REJECTED, IGNORED)}
+    seconds = [float(row["seconds"]) for row in rows if row["status"] == OK and row["seconds"]]
+    if seconds:  # images have none
+        figures["seconds"] = round(sum(seconds), 3)
     figures["max_rejected"] = max_rejected
     write_json(output, figures)
     return figures
